@@ -1,0 +1,1 @@
+"""Trimtab keeps the weights of weighted mesh routes right, from live evidence."""
