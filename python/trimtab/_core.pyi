@@ -1,0 +1,249 @@
+"""The compiled half of Trimtab: matching, picking, allocating.
+
+This is its contract, compared with the binary by stubtest.
+"""
+
+# ruff: noqa: PYI021 - what editors show for compiled code is what stands here
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias, final
+
+__all__ = [
+    "HeaderMatch",
+    "Match",
+    "QueryMatch",
+    "RouteTable",
+    "Rule",
+    "RuleError",
+    "__version__",
+    "allocate",
+]
+
+__version__: str
+
+_Text: TypeAlias = str | bytes
+_Headers: TypeAlias = (
+    Mapping[str, _Text | Sequence[_Text]]
+    | Mapping[bytes, _Text | Sequence[_Text]]
+    | Sequence[tuple[_Text, _Text]]
+)
+_Request: TypeAlias = (
+    _Text
+    | tuple[_Text]
+    | tuple[_Text, _Text | None]
+    | tuple[_Text, _Text | None, _Text | None]
+    | tuple[_Text, _Text | None, _Text | None, _Headers | None]
+)
+
+class RuleError(ValueError):
+    """A rule that cannot be honoured; ``rule`` and ``field`` say where."""
+
+    rule: str
+    field: str
+
+def allocate(
+    shares: Sequence[float], units: int, lower: Sequence[int], upper: Sequence[int]
+) -> list[int]:
+    """Whole units nearest to ``shares * units`` within the bounds, summing to ``units``.
+
+    "Nearest" is the least sum of squared differences; of equally near ones the earlier target
+    gets the unit. Raises ValueError when a share is not finite, the bounds leave no solution,
+    or ``units`` is above 1,000,000.
+    """
+
+@final
+class HeaderMatch:
+    """A condition on one header: at most one kind; none means that the header is there.
+
+    Texts are compared with the whole value; ``regex`` is RE2 syntax; ``range`` holds whole numbers,
+    its end not included. Of a repeated header one value that passes is enough. An absent header
+    fails every condition on its value, inverted or not, unless ``treat_missing_as_empty``.
+    Pseudo-headers (``:path``, ``:authority``, ``:method``, ``:scheme``) can be asked too.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        *,
+        exact: str | None = None,
+        prefix: str | None = None,
+        suffix: str | None = None,
+        contains: str | None = None,
+        regex: str | None = None,
+        range: tuple[int, int] | None = None,  # noqa: A002 - Envoy's word for it
+        present: bool | None = None,
+        invert: bool = False,
+        treat_missing_as_empty: bool = False,
+        ignore_case: bool = False,
+    ) -> HeaderMatch: ...
+    @property
+    def name(self) -> str: ...
+
+@final
+class QueryMatch:
+    """A condition on one query parameter: at most one kind; none means that it is there.
+
+    The query is compared as it was sent (nothing is decoded); of a repeated parameter the first
+    value counts.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        *,
+        exact: str | None = None,
+        prefix: str | None = None,
+        suffix: str | None = None,
+        contains: str | None = None,
+        regex: str | None = None,
+        present: bool | None = None,
+        ignore_case: bool = False,
+    ) -> QueryMatch: ...
+    @property
+    def name(self) -> str: ...
+
+@final
+class Rule:
+    """What a rule asks of a request, and where it sends the requests that it gets.
+
+    ``path``: the whole path. ``prefix``: its beginning (``/s`` matches ``/sx``).
+    ``path_separated_prefix``: a beginning that ends at a slash. ``regex``: RE2 syntax for the whole
+    path. At most one of them; ``ignore_case`` goes with the first three. The query is no part of it.
+
+    ``hosts``: ``name``, ``*.suffix``, ``prefix.*`` or ``*``; a rule without hosts serves ``*``. The
+    host of a request chooses one pattern (exact, longest suffix, longest prefix, ``*``), and only
+    the rules that name it are tried. ``grpc``: True for any call, or ``"package.Service"``,
+    ``"package.Service/Method"``, ``"*/Method"``. ``targets``: names with weights, as
+    Envoy's weighted clusters. ``data`` comes back with each match.
+
+    Raises RuleError, which names the field.
+    """
+
+    def __new__(
+        cls,
+        name: str,
+        *,
+        path: str | None = None,
+        prefix: str | None = None,
+        regex: str | None = None,
+        path_separated_prefix: str | None = None,
+        ignore_case: bool = False,
+        hosts: Sequence[str] = (),
+        methods: Sequence[str] = (),
+        scheme: str | None = None,
+        port: int | None = None,
+        grpc: bool | str = False,
+        headers: Sequence[HeaderMatch] = (),
+        query: Sequence[QueryMatch] = (),
+        priority: int | None = None,
+        targets: Sequence[tuple[str, int]] = (),
+        data: object = None,
+    ) -> Rule: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def hosts(self) -> tuple[str, ...]: ...
+    @property
+    def priority(self) -> int | None: ...
+    @property
+    def targets(self) -> tuple[tuple[str, int], ...]: ...
+    @property
+    def data(self) -> object: ...
+
+@final
+class Match:
+    """The rule that gets a request."""
+
+    @property
+    def route(self) -> str:
+        """The name of the rule."""
+    @property
+    def rule(self) -> Rule: ...
+    @property
+    def rank(self) -> int:
+        """The place of the rule in its table, 0 for the one that is tried first."""
+    @property
+    def targets(self) -> tuple[tuple[str, int], ...]: ...
+    @property
+    def data(self) -> object:
+        """What the rule was given as ``data``."""
+    @property
+    def target(self) -> str | None:
+        """The name of the picked target, where the match comes from ``RouteTable.route``."""
+    def pick(self, value: int) -> str:
+        """The name of the target that Envoy picks when it has drawn ``value`` (0 to 2**64 - 1).
+
+        Raises ValueError when the rule has no targets.
+        """
+
+@final
+class RouteTable:
+    """An immutable set of rules in order: which of them gets a request? Safe to share among threads.
+
+    ``order``: "listed" (Envoy: the first that matches) or "priority-then-length" (the lower priority
+    number, none counting as 1001; then the longer path; exact before regex before prefix; the rule
+    with more conditions; the name).
+    """
+
+    def __new__(
+        cls, rules: Iterable[Rule], order: Literal["listed", "priority-then-length"] = "listed"
+    ) -> RouteTable: ...
+    def match(
+        self,
+        path: _Text,
+        host: _Text | None = None,
+        method: _Text | None = None,
+        headers: _Headers | None = None,
+        *,
+        scheme: _Text | None = None,
+        port: int | None = None,
+    ) -> Match | None:
+        """The rule that gets this request, or None.
+
+        ``path`` may carry a query. Names of headers are in any case. What is not given is absent: a
+        rule that asks for it does not match. Lone surrogates that stand for undecodable bytes
+        (``surrogateescape``) are those bytes; any other raises UnicodeEncodeError.
+        """
+    def route(
+        self,
+        path: _Text,
+        host: _Text | None = None,
+        method: _Text | None = None,
+        headers: _Headers | None = None,
+        *,
+        value: int,
+        scheme: _Text | None = None,
+        port: int | None = None,
+    ) -> Match | None:
+        """The same, with ``target`` as Envoy picks it when it has drawn ``value``."""
+    def match_listed(
+        self,
+        path: _Text,
+        host: _Text | None = None,
+        method: _Text | None = None,
+        headers: _Headers | None = None,
+        *,
+        scheme: _Text | None = None,
+        port: int | None = None,
+    ) -> Match | None:
+        """The answer of ``match`` by trying one rule after the other: what ``match`` is tested against."""
+    def match_many(self, requests: Iterable[_Request]) -> list[Match | None]:
+        """One answer for each request: a path, or a tuple of up to path, host, method, headers."""
+    def explain(
+        self,
+        path: _Text,
+        host: _Text | None = None,
+        method: _Text | None = None,
+        headers: _Headers | None = None,
+        *,
+        scheme: _Text | None = None,
+        port: int | None = None,
+    ) -> list[tuple[str, bool, str | None]]:
+        """For each rule in order: its name, whether it matches, why it does not get the request.
+
+        The last is None for the one rule that gets it.
+        """
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in the order in which they are tried."""
+    def __len__(self) -> int: ...

@@ -1,0 +1,215 @@
+//! Building buckets: rules that are found by the same text and ask for more.
+
+use super::build::{Asked, Builder, TooLarge, number};
+use super::bytes::NONE;
+use super::compiled::{Branch, Bucket, Entry, Place};
+use super::needs::{AllNeeds, Condition, Subject};
+use super::ranges::spread;
+use crate::route::{HeaderTest, TextMatch};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A bucket of no more than this many rules is searched one by one.
+const SMALL: usize = 8;
+/// From so many rules on, one question that settles them all pays even if it tells none apart.
+const CROWD: usize = 32;
+
+/// A rule on its way into an index.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Item {
+    pub rank: u32,
+    /// Which of its conditions have led here, and so hold.
+    pub skip: u32,
+    /// What it asks of the text that led here.
+    pub here: Place,
+    /// What it asks of the path, when another text led here.
+    pub path: Place,
+    /// Whether it is the path that led here.
+    pub by_path: bool,
+}
+
+impl Item {
+    /// A rule that is to be found by its path.
+    pub(super) fn of(rank: u32) -> Self {
+        Self { rank, skip: 0, here: Place::ANY, path: Place::ANY, by_path: true }
+    }
+
+    pub(super) fn at(self, here: Place) -> Self {
+        Self { here, ..self }
+    }
+
+    fn is_free(&self, needs: &AllNeeds) -> bool {
+        self.here == Place::ANY && self.path == Place::ANY && needs.is_free(self.rank, self.skip)
+    }
+}
+
+/// Takes the best of those that ask nothing more, and what could still be better.
+pub(super) fn group_best(needs: &AllNeeds, mut items: Vec<Item>) -> (u32, Vec<Item>) {
+    let best = items.iter().filter(|item| item.is_free(needs)).map(|item| item.rank).min().unwrap_or(NONE);
+    items.retain(|item| item.rank < best);
+    (best, items)
+}
+
+/// What a condition compares a value with.
+enum Value<'r> {
+    Text(&'r TextMatch),
+    Range(i64, i64),
+}
+
+/// What a condition compares the value of its subject with, where its answer can be looked up: not
+/// when it is turned round, or when absence may pass.
+fn value_of<'r>(needs: &'r AllNeeds, condition: &Condition) -> Option<Value<'r>> {
+    let text = match condition.subject {
+        Subject::Query(_) => needs.query(condition)?.text()?,
+        Subject::Header(_) => {
+            let header =
+                needs.header(condition).filter(|header| !header.inverted() && !header.missing_is_empty())?;
+            match header.test() {
+                HeaderTest::Text(text) => text,
+                HeaderTest::Range(start, end) => return Some(Value::Range(*start, *end)),
+                HeaderTest::Present(_) => return None,
+            }
+        }
+    };
+    Some(Value::Text(text))
+}
+
+/// The rules that one subject tells apart, with the place of the condition in each.
+type Told = Vec<(Item, u32)>;
+
+impl Builder<'_> {
+    /// A bucket of these rules, `NONE` when there are none.
+    pub(super) fn bucket(&mut self, items: Vec<Item>) -> Result<u32, TooLarge> {
+        let (best, mut items) = group_best(self.needs, items);
+        if items.is_empty() && best == NONE {
+            return Ok(NONE);
+        }
+        items.sort_by_key(|item| item.rank);
+        if items.len() > SMALL {
+            self.drop_repeats(&mut items);
+        }
+        let min_rank = items.first().map_or(best, |item| item.rank.min(best));
+        let mut branches = Vec::new();
+        while items.len() > SMALL {
+            let Some((subject, told, rest)) = self.best_subject(&items) else { break };
+            items = rest;
+            branches.push(self.branch(subject, told)?);
+        }
+        branches.sort_by_key(|branch| branch.min_rank);
+        let bucket = Bucket {
+            min_rank,
+            best,
+            entries: number(self.out.entries.len())?,
+            entry_count: number(items.len())?,
+            branches: number(self.out.branches.len())?,
+            branch_count: number(branches.len())?,
+        };
+        self.out.entries.extend(items.iter().map(|item| Entry {
+            rank: item.rank,
+            skip: item.skip,
+            here: item.here,
+            path: item.path,
+        }));
+        self.out.branches.extend(branches);
+        self.out.buckets.push(bucket);
+        number(self.out.buckets.len() - 1)
+    }
+
+    /// Leaves out each rule that asks just what a better one asks.
+    fn drop_repeats(&self, items: &mut Vec<Item>) {
+        let needs = self.needs;
+        let mut seen = BTreeSet::new();
+        items.retain(|item| seen.insert((item.here, item.path, needs.signature(item.rank, item.skip))));
+    }
+
+    /// The subject that tells most of the rules apart, those rules, and the others.
+    fn best_subject(&self, items: &[Item]) -> Option<(Subject, Told, Vec<Item>)> {
+        let needs = self.needs;
+        let mut subjects: BTreeMap<Subject, BTreeMap<(&str, i64), usize>> = BTreeMap::new();
+        for item in items.iter().filter(|item| item.may_branch()) {
+            for (_, condition) in open_conditions(needs, item) {
+                let value = match value_of(needs, condition) {
+                    None => continue,
+                    Some(Value::Range(start, end)) => ("", start ^ end.rotate_left(32)),
+                    Some(Value::Text(text)) => (text.kind().text(), 0),
+                };
+                *subjects.entry(condition.subject).or_default().entry(value).or_default() += 1;
+            }
+        }
+        let (subject, gain) = subjects
+            .into_iter()
+            .map(|(subject, values)| {
+                let all: usize = values.values().sum();
+                // Many rules that ask for one value are worth a single question, too.
+                let most = if all >= CROWD { 0 } else { values.values().max().copied().unwrap_or(0) };
+                (subject, all - most)
+            })
+            .max_by_key(|(_, gain)| *gain)?;
+        if gain < SMALL / 2 {
+            return None;
+        }
+        let (mut told, mut rest) = (Vec::new(), Vec::new());
+        for item in items {
+            let condition = open_conditions(needs, item)
+                .find(|(_, condition)| condition.subject == subject && value_of(needs, condition).is_some());
+            match condition.filter(|_| item.may_branch()) {
+                Some((place, _)) => told.push((*item, place)),
+                None => rest.push(*item),
+            }
+        }
+        Some((subject, told, rest))
+    }
+
+    fn branch(&mut self, subject: Subject, told: Told) -> Result<Branch, TooLarge> {
+        let min_rank = told.iter().map(|(item, _)| item.rank).min().unwrap_or(NONE);
+        let needs = self.needs;
+        let (mut texts, mut bounds, mut bounded) = (Vec::new(), Vec::new(), Vec::new());
+        for (item, place) in told {
+            let value = needs
+                .conditions(item.rank)
+                .get(place as usize)
+                .and_then(|condition| value_of(needs, condition));
+            match value {
+                Some(Value::Text(text)) => texts.push((Asked::Text(text), item.told_by(place))),
+                Some(Value::Range(start, end)) => {
+                    bounds.push((start, end.max(start)));
+                    bounded.push(item.told_by(place));
+                }
+                None => {}
+            }
+        }
+        let index = if texts.is_empty() { NONE } else { self.index(texts)? };
+        let ranges = if bounds.is_empty() { NONE } else { self.range_tree(&bounds, &bounded)? };
+        Ok(Branch { min_rank, subject, index, ranges })
+    }
+
+    fn range_tree(&mut self, ranges: &[(i64, i64)], items: &[Item]) -> Result<u32, TooLarge> {
+        let (points, members) = spread(ranges);
+        let mut nodes = Vec::with_capacity(members.len());
+        for places in members {
+            nodes.push(
+                self.bucket(places.into_iter().filter_map(|place| items.get(place)).copied().collect())?,
+            );
+        }
+        self.out.ranges.add(points, nodes).ok_or(TooLarge)
+    }
+}
+
+/// The conditions of a rule that are not known to hold yet, with their places.
+fn open_conditions<'n>(needs: &'n AllNeeds, item: &Item) -> impl Iterator<Item = (u32, &'n Condition)> {
+    let skip = item.skip;
+    (0_u32..32).zip(needs.conditions(item.rank)).filter(move |(place, _)| skip >> place & 1 == 0)
+}
+
+impl Item {
+    /// Whether the text that led here may be left for another: what is asked of the path is taken
+    /// along, what is asked of a value is not.
+    fn may_branch(&self) -> bool {
+        self.by_path || self.here == Place::ANY
+    }
+
+    /// The same rule, found by the value that its condition at `place` asks for.
+    fn told_by(self, place: u32) -> Self {
+        let path = if self.by_path { self.here } else { self.path };
+        Self { skip: self.skip | 1 << place, here: Place::ANY, path, by_path: false, ..self }
+    }
+}

@@ -1,0 +1,340 @@
+//! Compiled rules: the arrays, and the search through them.
+//!
+//! A text (a path, the value of a header or of a query parameter) is looked up in an [`Index`]; what
+//! it is found by there leads to ranks, or to a [`Bucket`] of rules that ask more. A large bucket is
+//! itself divided by what its rules ask next, into more indexes. All of them share the best rank so
+//! far, and none is entered that has nothing better: so the order of the rules is kept, and no list
+//! is searched.
+
+use super::bytes::NONE;
+use super::exact::{ExactMap, Found};
+use super::inside::Inside;
+use super::needs::{AllNeeds, Probe, Subject};
+use super::ranges::RangeTrees;
+use super::trie::{Backward, Folded, Forward, Tries, Visitor};
+use crate::route::header::parse_int;
+use crate::route::query::first_value;
+use crate::route::{PathMatch, Pattern, TextMatch};
+
+/// What an entry still asks of the text that it was found by. From `TEXT` on: one of `texts`.
+pub(super) const NOTHING: u32 = 0;
+pub(super) const END: u32 = 1;
+pub(super) const SEPARATED: u32 = 2;
+pub(super) const TEXT: u32 = 3;
+
+/// Where texts of one subject are looked up.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Index {
+    pub min_rank: u32,
+    /// Its own set of whole texts, `NONE` when it has none.
+    pub exact: u32,
+    /// The set of beginnings of a few lengths, and those lengths.
+    pub starts: u32,
+    pub lengths: u32,
+    pub length_count: u32,
+    /// Roots of tries: as it is, in small letters, from the back.
+    pub forward: u32,
+    pub folded: u32,
+    pub backward: u32,
+    /// The texts that may be anywhere in one.
+    pub inside: u32,
+    /// What no part of a text leads to.
+    pub rest: u32,
+}
+
+/// A length that beginnings have, and their best rank.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Length {
+    pub length: u32,
+    pub min_rank: u32,
+}
+
+/// Rules that ask more than what they were found by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bucket {
+    pub min_rank: u32,
+    /// The rank of what asks nothing more.
+    pub best: u32,
+    pub entries: u32,
+    pub entry_count: u32,
+    pub branches: u32,
+    pub branch_count: u32,
+}
+
+/// One of these rules. Entries stand in the order of their ranks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub rank: u32,
+    /// Which of its conditions are known to hold.
+    pub skip: u32,
+    /// Of the text that led to the bucket: how much of the edge it must have walked, and what else.
+    pub here: Place,
+    /// The same of the path, where it was not the path that led here.
+    pub path: Place,
+}
+
+/// A place along an edge, and what must be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub along: u32,
+    pub check: u32,
+}
+
+impl Place {
+    pub(super) const ANY: Self = Self { along: 0, check: NOTHING };
+}
+
+/// Rules of a bucket by what they ask of one more subject.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Branch {
+    pub min_rank: u32,
+    pub subject: Subject,
+    /// Where its values are looked up as texts, and as numbers.
+    pub index: u32,
+    pub ranges: u32,
+}
+
+/// A comparison that takes the whole text.
+#[derive(Debug)]
+pub(super) enum TextTest {
+    Pattern(Pattern),
+    Text(TextMatch),
+    Path(PathMatch),
+}
+
+/// The arrays.
+#[derive(Debug, Default)]
+pub(super) struct Parts {
+    pub(super) exact: ExactMap,
+    pub(super) tries: Tries,
+    pub(super) ranges: RangeTrees,
+    pub(super) indexes: Vec<Index>,
+    pub(super) lengths: Vec<Length>,
+    pub(super) inside: Vec<Inside>,
+    pub(super) buckets: Vec<Bucket>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) branches: Vec<Branch>,
+    pub(super) texts: Vec<TextTest>,
+}
+
+/// Rules in their order, compiled.
+#[derive(Debug, Default)]
+pub(super) struct Compiled {
+    pub needs: AllNeeds,
+    pub parts: Parts,
+}
+
+/// How far the path was walked when it led to a bucket.
+#[derive(Debug, Clone, Copy)]
+struct Reached {
+    start: usize,
+    along: usize,
+}
+
+/// A search for the best rule.
+pub(super) struct Search<'t, 'r> {
+    parts: &'t Parts,
+    probe: Probe<'t, 'r>,
+    best: u32,
+}
+
+/// A search in the midst of one text.
+struct Within<'s, 't, 'r, 'x> {
+    search: &'s mut Search<'t, 'r>,
+    text: &'x [u8],
+    /// Where the path led, while the text is another one.
+    path: Option<Reached>,
+}
+
+impl<'t, 'r> Search<'t, 'r> {
+    /// For rules that are better than `best`.
+    pub(super) fn new(parts: &'t Parts, probe: Probe<'t, 'r>, best: u32) -> Self {
+        Self { parts, probe, best }
+    }
+
+    pub(super) fn best(&self) -> u32 {
+        self.best
+    }
+
+    /// Looks the path up in an index.
+    pub(super) fn path(&mut self, index: u32) {
+        let text = self.probe.path;
+        Within { search: self, text, path: None }.index(index);
+    }
+}
+
+impl Within<'_, '_, '_, '_> {
+    fn index(&mut self, index: u32) {
+        let parts = self.search.parts;
+        let Some(index) = parts.indexes.get(index as usize).filter(|index| index.min_rank < self.search.best)
+        else {
+            return;
+        };
+        let text = self.text;
+        if index.exact != NONE {
+            if let Some(found) = parts.exact.find::<false>(index.exact, text) {
+                self.found(found, text.len());
+            }
+        }
+        if index.starts != NONE {
+            self.starts(index);
+        }
+        if index.forward != NONE {
+            parts.tries.walk(index.forward, &Forward(text), self);
+        }
+        if index.folded != NONE {
+            parts.tries.walk(index.folded, &Folded(text), self);
+        }
+        if index.backward != NONE {
+            parts.tries.walk(index.backward, &Backward(text), self);
+        }
+        if let Some(inside) = parts.inside.get(index.inside as usize) {
+            inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+        }
+        if index.rest != NONE {
+            self.bucket(index.rest, 0, 0);
+        }
+    }
+
+    /// Looks up the beginnings of the text, one probe for each length that there is.
+    fn starts(&mut self, index: &Index) {
+        let parts = self.search.parts;
+        let first = index.lengths as usize;
+        let mut hasher = parts.exact.hasher::<false>(index.starts, self.text);
+        for length in parts.lengths.get(first..first + index.length_count as usize).unwrap_or_default() {
+            let Some(start) = self.text.get(..length.length as usize) else { return };
+            if length.min_rank < self.search.best {
+                let hash = hasher.up_to(start.len());
+                if let Some(found) = parts.exact.find_hashed::<false>(index.starts, start, hash) {
+                    self.found(found, start.len());
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, found: Found, end: usize) {
+        if found.best < self.search.best {
+            self.search.best = found.best;
+        }
+        if found.bucket != NONE {
+            self.bucket(found.bucket, end, 0);
+        }
+    }
+
+    /// Whether `text`, walked as far as `reached`, is what an entry asks.
+    fn fits(&self, place: Place, text: &[u8], reached: Reached) -> bool {
+        if place.along as usize > reached.along {
+            return false;
+        }
+        let at = reached.start + place.along as usize;
+        match place.check {
+            NOTHING => true,
+            END => at == text.len(),
+            SEPARATED => text.get(at).is_none_or(|byte| *byte == b'/'),
+            check => match self.search.parts.texts.get((check - TEXT) as usize) {
+                Some(TextTest::Pattern(pattern)) => pattern.is_full_match(text),
+                Some(TextTest::Text(other)) => other.test(text),
+                Some(TextTest::Path(path)) => path.matches_path(text),
+                None => false,
+            },
+        }
+    }
+
+    fn entries(&mut self, bucket: &Bucket, here: Reached) {
+        let parts = self.search.parts;
+        let first = bucket.entries as usize;
+        for entry in parts.entries.get(first..first + bucket.entry_count as usize).unwrap_or_default() {
+            if entry.rank >= self.search.best {
+                return;
+            }
+            let fits = self.fits(entry.here, self.text, here)
+                && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.path, path));
+            if fits && self.search.probe.passes(entry.rank, entry.skip) {
+                self.search.best = entry.rank;
+                return;
+            }
+        }
+    }
+
+    fn branch(&mut self, branch: &Branch, path: Reached) {
+        let probe = &self.search.probe;
+        let (all, request, query) = (probe.all, probe.request, probe.query);
+        match branch.subject {
+            Subject::Header(number) => {
+                let name = all.headers.get(number as usize).map_or("", AsRef::as_ref);
+                request.any_numbered(name, number, &mut |value| {
+                    self.value(branch, value, path);
+                    false
+                });
+            }
+            Subject::Query(number) => {
+                let name = all.queries.get(number as usize).map_or("", AsRef::as_ref);
+                if let Some(value) = first_value(query, name.as_bytes()) {
+                    self.value(branch, value, path);
+                }
+            }
+        }
+    }
+
+    fn value(&mut self, branch: &Branch, value: &[u8], path: Reached) {
+        let mut within = Within { search: self.search, text: value, path: Some(path) };
+        if branch.index != NONE {
+            within.index(branch.index);
+        }
+        if branch.ranges != NONE {
+            if let Some(number) = parse_int(value) {
+                for bucket in within.search.parts.ranges.over(branch.ranges, number) {
+                    within.bucket(bucket, 0, 0);
+                }
+            }
+        }
+    }
+}
+
+impl Visitor for Within<'_, '_, '_, '_> {
+    fn best(&self) -> u32 {
+        self.search.best
+    }
+
+    fn offer(&mut self, rank: u32) {
+        self.search.best = rank;
+    }
+
+    fn bucket(&mut self, bucket: u32, start: usize, along: usize) {
+        let parts = self.search.parts;
+        let Some(bucket) =
+            parts.buckets.get(bucket as usize).filter(|bucket| bucket.min_rank < self.search.best)
+        else {
+            return;
+        };
+        if bucket.best < self.search.best {
+            self.search.best = bucket.best;
+        }
+        let here = Reached { start, along };
+        self.entries(bucket, here);
+        let first = bucket.branches as usize;
+        for branch in parts.branches.get(first..first + bucket.branch_count as usize).unwrap_or_default() {
+            if branch.min_rank < self.search.best {
+                self.branch(branch, self.path.unwrap_or(here));
+            }
+        }
+    }
+}
+
+impl Compiled {
+    /// The memory that the arrays take, in bytes; not that of the rules themselves.
+    pub(super) fn size_bytes(&self) -> usize {
+        let parts = &self.parts;
+        self.needs.size_bytes()
+            + parts.exact.size_bytes()
+            + parts.tries.size_bytes()
+            + parts.ranges.size_bytes()
+            + size_of_val(parts.indexes.as_slice())
+            + parts.inside.iter().map(Inside::size_bytes).sum::<usize>()
+            + size_of_val(parts.lengths.as_slice())
+            + size_of_val(parts.buckets.as_slice())
+            + size_of_val(parts.entries.as_slice())
+            + size_of_val(parts.branches.as_slice())
+            + size_of_val(parts.texts.as_slice())
+    }
+}
