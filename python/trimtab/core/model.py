@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
+from trimtab.core.steering import Steering
 from trimtab.core.verdict import Verdict
 
 # --- objects: what a store holds -------------------------------------------------
@@ -60,7 +61,8 @@ Objects: TypeAlias = Mapping[ObjectRef, Object]
 
 
 class PatchOp(NamedTuple):
-    """One operation of a JSON Patch (RFC 6902): ``test`` or ``replace``, path as a JSON pointer."""
+    """One operation of a JSON Patch (RFC 6902): ``test``, ``replace`` or ``add``, path as a JSON
+    pointer. Stores of files know no ``add``."""
 
     op: str
     path: str
@@ -70,12 +72,25 @@ class PatchOp(NamedTuple):
         return {"op": self.op, "path": self.path, "value": self.value}
 
 
+class Verb(StrEnum):
+    PATCH = "patch"
+    CREATE = "create"
+    DELETE = "delete"
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The patch that a Decision needs on one object; empty ``ops`` when it is already right."""
+    """What a Decision needs on one object: a patch; empty ``ops`` when it is already right.
+
+    An object of our own is created with ``body``, where files hold the objects in one ``beside``
+    that of another, and deleted if the one ``test`` of its resourceVersion in ``ops`` holds.
+    """
 
     ref: ObjectRef
-    ops: tuple[PatchOp, ...]
+    ops: tuple[PatchOp, ...] = ()
+    verb: Verb = Verb.PATCH
+    body: Mapping[str, Any] | None = None
+    beside: ObjectRef | None = None
 
 
 class Severity(StrEnum):
@@ -128,13 +143,15 @@ class Target:
     """One destination of a Route.
 
     ``name`` is unique within its Route. ``telemetry`` is the key by which metric sources
-    know it, None where none can (a target by ARN): such a target keeps its weight.
+    know it, None where none can (a target by ARN): such a target keeps its weight. Of a target
+    that is several things to them, ``parts`` are their keys, and ``telemetry`` names the sum.
     """
 
     name: str
     weight: int
     telemetry: str | None
     role: Role = Role.NONE
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +159,16 @@ class Route:
     """One weighted choice with its ordered targets.
 
     ``maximum`` is the largest legal weight of a target, and of the sum where
-    ``sum_limited`` (100 and True for App Mesh). A decision keeps the sum of the weights.
+    ``sum_limited`` (100 and True for App Mesh); a route whose maximum is 1 is a switch. A
+    decision keeps the sum of the weights. ``steering`` says for the provider in which way the
+    weights stand in the object, None where they are its own.
     """
 
     key: RouteKey
     targets: tuple[Target, ...]
     maximum: int
     sum_limited: bool = True
+    steering: Steering | None = None
 
     @property
     def total(self) -> int:

@@ -14,23 +14,21 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Len
 
+from trimtab.core.documented import Documented, Name, camel, doc
 from trimtab.core.model import Role
+from trimtab.core.steering import Steering
+
+__all__ = ["Documented", "camel", "doc"]
 
 GROUP = "trimtab.dev"
 VERSION = "v1alpha1"
 KIND = "WeightPolicy"
 
-Name = Annotated[str, Len(1, 253)]
 Percent = Annotated[float, Ge(0), Le(100)]
 Ratio = Annotated[float, Ge(0), Le(1)]
 Seconds = Annotated[float, Gt(0)]
 Milliseconds = Annotated[float, Gt(0)]
 Count = Annotated[int, Ge(1)]
-
-
-def doc(text: str) -> dict[str, str]:
-    """Metadata of a field: the sentence that the CRD and the reference page show."""
-    return {"doc": text}
 
 
 class Mode(StrEnum):
@@ -40,7 +38,7 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetRef:
+class TargetRef(Documented):
     """The object whose weights are steered, in the namespace of the policy."""
 
     group: Annotated[str, Len(1, 253)] = field(metadata=doc("API group, e.g. appmesh.k8s.aws."))
@@ -49,7 +47,7 @@ class TargetRef:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetPolicy:
+class TargetPolicy(Documented):
     """Role and bounds of one target of the rule, by its name."""
 
     name: Name = field(
@@ -57,7 +55,9 @@ class TargetPolicy:
     )
     role: Role = field(
         default=Role.NONE,
-        metadata=doc("stable or canary; needed in mode canary. none: its weight is left alone there."),
+        metadata=doc(
+            "stable or canary; needed in mode canary. none: its weight is left alone there."
+        ),
     )
     min_percent: Percent = field(
         default=0.0, metadata=doc("Share below which this target is not steered, in percent.")
@@ -68,7 +68,7 @@ class TargetPolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CanaryPlan:
+class CanaryPlan(Documented):
     """How the share of a canary grows: one step at a time, each on evidence."""
 
     steps: Annotated[tuple[Annotated[float, Gt(0), Le(100)], ...], Len(1, 100)] = field(
@@ -83,12 +83,14 @@ class CanaryPlan:
     )
     revision: str = field(
         default="",
-        metadata=doc("Any text that names the release. Changing it starts over, also after an abort."),
+        metadata=doc(
+            "Any text that names the release. Changing it starts over, also after an abort."
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LatencyRule:
+class LatencyRule(Documented):
     """A bound on a quantile of the latency, timed-out requests counted as slower than any bound."""
 
     quantile: Annotated[float, Gt(0), Le(1)] = field(
@@ -98,7 +100,7 @@ class LatencyRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AbortRules:
+class AbortRules(Documented):
     """What is bad. Judged over the last windowSeconds; only a bad verdict aborts a canary."""
 
     max_error_ratio: Ratio = field(
@@ -120,7 +122,7 @@ class ObjectiveKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Objective:
+class Objective(Documented):
     """What optimise optimises. goodput: weights in proportion to each target's goodput capacity."""
 
     kind: ObjectiveKind = field(
@@ -133,7 +135,7 @@ class Objective:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rails:
+class Rails(Documented):
     """Limits that hold whatever the objective wants."""
 
     max_step_percent: Annotated[float, Gt(0), Le(100)] = field(
@@ -152,18 +154,20 @@ class Rails:
     cooldown_seconds: Annotated[float, Ge(0)] = field(
         default=0.0, metadata=doc("Least time between two moves in mode optimise.")
     )
-    stale_seconds: Seconds = field(
-        default=30.0, metadata=doc("Older data says nothing: hold.")
-    )
+    stale_seconds: Seconds = field(default=30.0, metadata=doc("Older data says nothing: hold."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySpec:
+class PolicySpec(Documented):
     """What to steer, how, and within which limits."""
 
     target_ref: TargetRef = field(metadata=doc("The object whose weights are steered."))
     routes: Annotated[tuple[Name, ...], Len(0, 100)] = field(
         default=(), metadata=doc("Names of the routes in it that are steered; empty means all.")
+    )
+    steering: Steering = field(
+        default_factory=Steering,
+        metadata=doc("Where the weights stand, if targetRef names an object that has none."),
     )
     mode: Mode = field(
         default=Mode.HOLD,
