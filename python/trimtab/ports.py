@@ -5,9 +5,10 @@ Each port has one contract suite in tests/contract, run on every implementation.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from trimtab.core import policy
 from trimtab.core.model import (
     Change,
     Decision,
@@ -20,6 +21,7 @@ from trimtab.core.model import (
     Route,
     Telemetry,
 )
+from trimtab.core.steering import Steering
 
 
 class Clock(Protocol):
@@ -50,7 +52,8 @@ class RouteStore(Protocol):
         """Yields the objects now, and again after every change, the newest only."""
 
     async def apply(self, change: Change) -> Object:
-        """Apply all of a Change or nothing, and return the object as it stands then.
+        """Apply all of a Change or nothing, and return the object as it stands then, a deleted one
+        as it stood.
 
         Raises Conflict when a ``test`` failed, Refused when the store rejects the values,
         Unavailable when it did not answer."""
@@ -70,6 +73,9 @@ class Listener(Protocol):
     def tell(self, report: Report) -> None:
         """Told of every Decision once its outcome is known; must not block or raise."""
 
+    def retain(self, policies: Collection[ObjectRef]) -> None:
+        """Told once a cycle which policies there are: what concerns others can go."""
+
 
 class Verifier(Protocol):
     async def verify(self, decision: Decision) -> str | None:
@@ -87,11 +93,21 @@ class Kind(NamedTuple):
     namespaced: bool
 
 
+POLICY_KIND = Kind(policy.GROUP, policy.VERSION, "weightpolicies", policy.KIND, namespaced=True)
+
+
 class Resolution(NamedTuple):
     """The weighted routes behind a reference, and why some could not be had."""
 
     routes: tuple[Route, ...]
     problems: tuple[str, ...]
+
+
+class Asked(NamedTuple):
+    """What a policy asks to steer, and in which way."""
+
+    target: ObjectRef
+    steering: Steering
 
 
 class Provider(Protocol):
@@ -112,6 +128,12 @@ class Provider(Protocol):
     def changes(self, reading: Reading, decision: Decision) -> Iterable[Change]:
         """The patches that make the cluster as the Decision says; none when it is already right."""
 
+    def leftovers(
+        self, reading: Reading, asked: Mapping[ObjectRef, Asked | None]
+    ) -> Iterable[Change]:
+        """The deletion of every object of our own that no policy asks for any more. ``asked`` holds
+        all policies, None for one whose objects are to be left alone."""
+
 
 class Reading(Protocol):
     """A provider's typed view of the objects of one instant."""
@@ -119,5 +141,8 @@ class Reading(Protocol):
     @property
     def diagnostics(self) -> Sequence[Diagnostic]: ...
 
-    def resolve(self, target: ObjectRef, rules: Sequence[str]) -> Resolution:
-        """The routes behind ``target``; ``rules`` names some of them, empty means all."""
+    def resolve(
+        self, target: ObjectRef, rules: Sequence[str], steering: Steering | None = None
+    ) -> Resolution:
+        """The routes behind ``target``; ``rules`` names some of them, empty means all. ``steering``
+        says in which way a ``target`` without weights is steered, None: by what is behind it."""
