@@ -1,0 +1,136 @@
+"""A router put before a node on a real API server, under the eyes of a real Envoy, and removed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from steering.world import World, world
+from xds_harness import documents as docs
+from xds_harness.world import Load
+
+from trimtab.errors import Refused
+from trimtab.providers.appmesh import AppMesh, insertion
+from trimtab.testbed.processes import Cluster
+
+pytestmark = pytest.mark.usefixtures("envoy_binary")
+SERVICE = docs.reference(docs.service("pay"))
+
+
+async def trimtab(mesh: World, command: str, *flags: str) -> tuple[int, str]:
+    """The exit code of a command on the service, and what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "trimtab.cli", command, f"{mesh.namespace}/pay-v1"),
+        *("--kubeconfig", str(mesh.cluster.kubeconfig()), *flags),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    said, _ = await process.communicate()
+    return process.returncode or 0, said.decode()
+
+
+def provider(mesh: World) -> dict[str, Any]:
+    return dict(mesh.get("virtualservices", "pay-v1")["spec"]["provider"])
+
+
+NODE = {"virtualNode": {"virtualNodeRef": {"name": "pay-v1"}}}
+ROUTER = {"virtualRouter": {"virtualRouterRef": {"name": "pay-v1"}}}
+
+
+async def test_a_router_comes_and_goes_and_no_request_is_lost(
+    cluster: Cluster, namespace: str, tmp_path: Path
+) -> None:
+    """Asked for, a node gets a router with all the weight; asked again nothing happens; removed, the
+    service is as it was. Every request meanwhile is answered; who else calls is told."""
+    async with world(cluster, namespace, tmp_path) as mesh:
+        service = docs.service("pay-v1", node="pay-v1")
+        service["metadata"]["namespace"] = namespace
+        await asyncio.to_thread(cluster.apply, service)
+        cluster.request("DELETE", mesh.path("virtualrouters", "pay-v1"))
+        await mesh.await_served({"pay-v1": 1}, 40)
+        async with Load(mesh.port, ["/pay"]) as load:
+            code, said = await trimtab(mesh, "insert-router", "--dry-run")
+            assert (code, provider(mesh)) == (0, NODE)
+            assert "would be written" in said
+            code, said = await trimtab(mesh, "insert-router", "--json")
+            assert code == 0
+            assert json.loads(said)["callers"] == [f"GatewayRoute {namespace}/door"]
+            assert provider(mesh) == ROUTER
+            targets = mesh.get("virtualrouters", "pay-v1")["spec"]["routes"][0]["httpRoute"]
+            assert targets["action"]["weightedTargets"] == [
+                {"virtualNodeRef": {"name": "pay-v1"}, "weight": 100}
+            ]
+            await load.more(200)
+            code, said = await trimtab(mesh, "insert-router")
+            assert (code, "nothing to do" in said) == (0, True)
+            assert (await trimtab(mesh, "remove-router"))[0] == 0
+            await load.more(200)
+        assert load.failures == []
+        assert set(load.backends) == {"pay-v1"}
+        assert provider(mesh) == NODE
+        assert "pay-v1" not in mesh.names("virtualrouters")
+        code, said = await trimtab(mesh, "remove-router")
+        assert (code, "has no router that Trimtab inserted" in said) == (1, True)
+
+
+def shop() -> docs.Store:
+    caller = docs.node("web", 80, backends=["pay"])
+    route = docs.gateway_route("door", {"prefix": "/"}, "pay")
+    nodes = docs.node("pay", {8080: "http", 9090: "grpc", 7070: "tcp"})
+    return docs.Store(docs.mesh(), route, caller, docs.service("pay", node="pay"), nodes)
+
+
+def applied(store: docs.Store, steps: insertion.Steps, count: int) -> None:
+    """The first writes of some steps, as after a kill in the middle."""
+    for change in steps.changes[:count]:
+        if change.body is not None:
+            store.put(dict(change.body))
+        elif change.verb == "delete":
+            store.remove(change.ref.kind, change.ref.name)
+        else:
+            body = store.get(change.ref.kind, change.ref.name)
+            body["spec"]["provider"] = change.ops[-1].value
+            store.put(body)
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_either_way_half_done_is_completed(done: int) -> None:
+    """Wherever it was interrupted, asking again ends where it should, and the way back begins."""
+    store, mesh = shop(), AppMesh()
+    before = store.get("VirtualService", "pay")["spec"]
+    steps = insertion.insert(mesh.load(store.objects), SERVICE)
+    assert [str(caller.name) for caller in steps.callers] == ["door", "web"]
+    applied(store, steps, done)
+    applied(store, insertion.insert(mesh.load(store.objects), SERVICE), 2)
+    assert insertion.insert(mesh.load(store.objects), SERVICE).changes == ()
+    reading = mesh.load(store.objects)
+    assert [d for d in reading.diagnostics if d.ref and d.ref.kind == "VirtualRouter"] == []
+    routes, problems = reading.resolve(SERVICE, ())
+    assert ([r.weights for r in routes], problems) == ([(100,)] * 3, ())
+    applied(store, insertion.remove(reading, SERVICE), done)
+    if done < 2:
+        applied(store, insertion.remove(mesh.load(store.objects), SERVICE), 2)
+    assert store.get("VirtualService", "pay")["spec"] == before
+    assert not any(ref.kind == "VirtualRouter" for ref in store.objects)
+
+
+def test_what_is_not_ours_or_divides_is_left_alone() -> None:
+    """A router of a person is neither taken over nor removed, and one that divides stays."""
+    store, mesh = shop(), AppMesh()
+    store.put(docs.router("pay", docs.rule("all", {"pay": 1})))
+    with pytest.raises(Refused, match="not Trimtab's"):
+        insertion.insert(mesh.load(store.objects), SERVICE)
+    with pytest.raises(Refused, match="no router that Trimtab inserted"):
+        insertion.remove(mesh.load(store.objects), SERVICE)
+    store = shop()
+    applied(store, insertion.insert(mesh.load(store.objects), SERVICE), 2)
+    router = store.get("VirtualRouter", "pay")
+    targets = router["spec"]["routes"][0]["httpRoute"]["action"]["weightedTargets"]
+    targets.append({"virtualNodeRef": {"name": "web"}, "weight": 1})
+    store.put(router)
+    with pytest.raises(Refused, match="several targets"):
+        insertion.remove(mesh.load(store.objects), SERVICE)
