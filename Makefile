@@ -1,0 +1,76 @@
+# Every command of the README stands here; .ci/run calls the same ones.
+# Set-up is part of each target: a virtual environment with the built extension in .venv,
+# and the real servers that the tests and the demo run, cached in ~/.cache/trimtab.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+RUST   := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools demo demo-cluster test lint fmt bench proto crds docs clean
+
+help: ## Show this help
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+setup: $(READY) ## Make the virtual environment and build the extension
+
+$(READY): pyproject.toml $(RUST)
+	@command -v $(PYTHON) >/dev/null || { echo "trimtab needs Python 3.11 or newer: install python3, or set PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trimtab needs Python 3.11 or newer, $(PYTHON) is older: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: python3-venv)"; exit 1; }
+	@command -v cargo >/dev/null || { echo "trimtab needs a Rust toolchain, 1.85 or newer: install cargo from your distribution or with rustup"; exit 1; }
+	@echo "setup: virtual environment in $(VENV)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "setup: dependencies, and the Rust extension (about 2 minutes, the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+	@echo "setup: done"
+
+tools: $(READY) ## Find, install or build Envoy, etcd, kube-apiserver and Prometheus
+	@$(BIN)/python -m trimtab.testbed
+
+demo: $(READY) ## The main job, live, on a real Envoy; ends with a report
+	$(BIN)/trimtab demo --report report
+
+demo-cluster: $(READY) ## The same on a real kube-apiserver, etcd and Prometheus
+	$(BIN)/trimtab demo --cluster --report report
+
+test: tools ## All tests, on the real servers
+	cargo test --quiet --workspace --exclude trimtab-py
+	$(PYTEST)
+
+lint: $(READY) ## Style, types, import rules, generated files
+	cargo fmt --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m mypy.stubtest trimtab._core
+	$(BIN)/python -m trimtab.crds --check deploy/crds
+
+fmt: $(READY) ## Format everything
+	cargo fmt
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
+	$(PYTEST) bench --benchmark-enable --benchmark-only --benchmark-group-by=group
+	$(BIN)/python bench/xds_ack.py
+	$(BIN)/python bench/lint_scale.py
+	$(BIN)/python bench/decided_ack.py
+
+proto: $(READY) ## Generate the gRPC code
+	sh proto/generate.sh $(BIN)/python
+
+crds: $(READY) ## Generate the WeightPolicy CRD and its reference page
+	$(BIN)/python -m trimtab.crds deploy/crds
+
+docs: crds ## Generate the reference pages
+	$(BIN)/python -m trimtab.crds --reference docs/weightpolicy.md
+
+clean: ## Remove what was built here (not the cached servers)
+	rm -rf $(VENV) target report .mypy_cache .pytest_cache .ruff_cache
