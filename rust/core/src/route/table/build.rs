@@ -153,7 +153,7 @@ impl<'r> Builder<'r> {
     fn sort_in_pattern(
         &mut self,
         keys: &mut Keys<'r>,
-        pattern: &Pattern,
+        pattern: &'r Pattern,
         item: Item,
     ) -> Result<(), TooLarge> {
         if let Some(shape) = pattern.shape() {
