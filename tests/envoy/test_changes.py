@@ -98,15 +98,16 @@ async def test_a_target_that_is_still_looked_up_gets_no_requests(tmp_path: Path)
     """Envoy knows a cluster only when it has its first address; routes to one that is found by
     name wait for that, so that a slow DNS costs no request."""
     port = free_port()
-    async with applications("a", "b") as [a, b], slow_names(0.3) as names:
-        async with (
-            control_plane(*base(port, a)) as plane,
-            envoy_of(plane, tmp_path, more=names),
-            Load(port) as load,
-        ):
-            named = node("b", b.port, hostname="b.test")
-            assert await plane.apply(named, split(b=100)) == {}
-            await load.more(100)
+    async with (
+        applications("a", "b") as [a, b],
+        slow_names(0.3) as names,
+        control_plane(*base(port, a)) as plane,
+        envoy_of(plane, tmp_path, more=names),
+        Load(port) as load,
+    ):
+        named = node("b", b.port, hostname="b.test")
+        assert await plane.apply(named, split(b=100)) == {}
+        await load.more(100)
     assert load.failures == []
     assert load.backends.keys() == {"a", "b"}
 

@@ -60,6 +60,7 @@ async def test_a_bad_cohort_is_closed_also_after_kill_9(
     async with world(cluster, namespace, tmp_path) as mesh:
         mesh.ask_for(lane(), step_seconds=600)
         await mesh.until(lambda: stands(mesh), "open")
+        await mesh.await_served(NEW, 100, **HEADER)  # the Envoy has the lane before its server dies
         mesh.running.kill()
         await mesh.await_served(NEW, 100, **HEADER)
         mesh.running.start()
