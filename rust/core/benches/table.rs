@@ -205,9 +205,18 @@ fn hostile() {
         .collect();
     measure("nested host suffixes", rules(MANY, suffix), &hosts);
 
-    let headless = |n: usize| rule(regex(&format!(".*/x{n}/.*")));
-    let requests: Vec<_> = random(1_000).iter().map(|n| asked(format!("/a/b/x{n}/c"))).collect();
-    measure("regexes without a head", rules(1_000, headless), &requests);
+    let numbers = random(MANY);
+    let requests: Vec<_> = numbers.iter().map(|n| asked(format!("/a/b/x{n}/c"))).collect();
+    measure("regexes without a head", rules(MANY, |n| rule(regex(&format!(".*/x{n}/.*")))), &requests);
+    let caseless = |n: usize| rule(regex(&format!("(?i)/a/[^/]+/x{n}/.*")));
+    measure("regexes that ignore case", rules(MANY, caseless), &requests);
+    let inside = |n: usize| header_rule("/", "x", text(TextKind::Contains(format!("-v{n}-").into())));
+    let carrying = with_header("x", numbers.iter().map(|n| format!("a-v{n}-b")));
+    measure("one header, distinct parts", rules(MANY, inside), &carrying);
+    let wordless =
+        |n: usize| rule(regex(&format!("(?:/[a-z]+[0-9]*){{{}}}/?[ab]{{{}}}", n % 9 + 1, n / 9 + 1)));
+    let requests: Vec<_> = numbers.iter().map(|n| asked("/x1".repeat(n % 9 + 1))).collect();
+    measure("regexes without any text", rules(100, wordless), &requests);
     let crossed = |n: usize| {
         let part = |bit: usize| if n >> bit & 1 == 0 { "/a" } else { "/[^/]+" };
         rule(regex(&(0..16).map(part).collect::<String>()))

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from aiohttp import web
+from edges.kubernetes.wire import SECRET, Handler, Server
 from kubernetes.aio.client.configuration import Configuration
 
 from trimtab.core.model import Change, ObjectRef, PatchOp
@@ -24,53 +24,6 @@ from trimtab.ports import Kind
 ROUTER = Kind("appmesh.k8s.aws", "v1beta2", "virtualrouters", "VirtualRouter", namespaced=True)
 NAMESPACE = Kind("", "v1", "namespaces", "Namespace", namespaced=False)
 WEB = ObjectRef("appmesh.k8s.aws", "VirtualRouter", "shop", "web")
-SECRET = "s3cr3t-t0k3n"
-OBJECT = {"metadata": {"name": "web", "namespace": "shop", "resourceVersion": "1"}}
-
-Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
-
-
-async def an_object(_: web.BaseRequest) -> web.StreamResponse:
-    return web.json_response(OBJECT)
-
-
-class Server:
-    """A loopback HTTP server that notes what it is asked and answers as it is told."""
-
-    def __init__(self) -> None:
-        self.requests: list[web.BaseRequest] = []
-        self.bodies: list[bytes] = []
-        self.url = ""
-        self.answer: Handler = an_object
-
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.requests.append(request)
-        self.bodies.append(await request.read())
-        return await self.answer(request)
-
-    def configuration(self) -> Configuration:
-        return Configuration(host=self.url, api_key={"BearerToken": f"Bearer {SECRET}"})
-
-
-@pytest.fixture
-async def server() -> AsyncIterator[Server]:
-    server = Server()
-    runner = web.ServerRunner(web.Server(server.handle, handler_cancellation=True))
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    port = site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]
-    server.url = f"http://127.0.0.1:{port}"
-    yield server
-    await runner.cleanup()
-
-
-@pytest.fixture
-async def client(server: Server) -> AsyncIterator[Client]:
-    client = Client(server.configuration(), timeout_s=0.5)
-    yield client
-    await client.close()
 
 
 async def test_a_patch_as_it_goes_over_the_wire(server: Server, client: Client) -> None:
@@ -125,6 +78,24 @@ async def test_lists_and_watches_as_they_go_over_the_wire(server: Server, client
         "resourceVersion": "77",
         "timeoutSeconds": "250",
     }
+
+
+async def test_a_watch_that_falls_silent_ends(
+    server: Server, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A connection that has died without a word is not waited for until the watch is due to end."""
+
+    async def answer(request: web.BaseRequest) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        await response.write(b'{"type":"BOOKMARK","object":{}}\n')
+        await asyncio.Event().wait()
+        return response
+
+    server.answer = answer
+    monkeypatch.setattr("trimtab.edges.kubernetes.client._SILENCE_S", 0.1)
+    async with asyncio.timeout(20), client.watch(ROUTER, "shop", "77", 250) as events:
+        assert [event["type"] async for event in events] == ["BOOKMARK"]
 
 
 async def test_a_name_cannot_lead_elsewhere(server: Server, client: Client) -> None:

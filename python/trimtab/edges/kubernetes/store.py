@@ -49,6 +49,8 @@ class _Mirror:
     async def start(self) -> None:
         """Begin to list and watch; returns at once."""
         self._tasks = [asyncio.create_task(r.run()) for r in self._reflectors.values()]
+        for task in self._tasks:
+            task.add_done_callback(lambda _: self._changed())  # it never ends but by a bug
 
     async def close(self) -> None:
         for task in self._tasks:

@@ -3,6 +3,16 @@
 //! Envoy draws one 64-bit number for a request, takes it modulo the sum of the weights and walks
 //! the list: target `i` owns the half-open interval that starts at the sum of the weights before
 //! it. All integers, so the shares over one full cycle of values are exact.
+//!
+//! Beside this function of a given number there are sequences of picks ([`Spread`],
+//! [`RoundRobin`]), picks that stick to a key ([`sticky`]), and many at once ([`Weights::split`]).
+
+mod sequence;
+mod split;
+mod sticky;
+
+pub use sequence::{RoundRobin, Spread};
+pub use sticky::sticky;
 
 use std::fmt;
 
@@ -56,6 +66,13 @@ impl Weights {
     #[must_use]
     pub fn total(&self) -> u32 {
         self.total
+    }
+
+    /// The weight of each target.
+    #[must_use]
+    pub fn each(&self) -> Vec<u32> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        self.ends.iter().zip(starts).map(|(end, start)| end - start).collect()
     }
 
     /// The target that Envoy picks when it has drawn `value`. A target of weight zero owns an
