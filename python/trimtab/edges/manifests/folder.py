@@ -190,7 +190,7 @@ class Folder:
             if (old.stamp, old.settled) == (seen, settled):
                 return old
             return replace(old, stamp=seen, settled=settled)
-        if old is not None and old.objects and not content.text.strip():
+        if old is not None and old.objects and (not content.text or content.text.isspace()):
             return _unread(path, old, "is empty")
         return self._read(path, content, old, seen, settled=settled)
 
