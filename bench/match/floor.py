@@ -22,12 +22,12 @@ SOURCE = Path(__file__).with_name("floor.c")
 F3_IN_F = 2  # where no compiler is at hand; seen: 34 ns to 17 ns
 
 
-class NoCompiler(Exception):
+class NoCompilerError(Exception):
     """There is no compiler, or it refuses; the message says which."""
 
 
 def load() -> Callable[[str, str, str], object]:
-    """``f3``, compiled into a temporary folder that is gone afterwards. Raises NoCompiler."""
+    """``f3``, compiled into a temporary folder that is gone afterwards. Raises NoCompilerError."""
     with tempfile.TemporaryDirectory() as folder:
         built = Path(folder) / f"trimtab_floor{sysconfig.get_config_var('EXT_SUFFIX')}"
         _compile(built)
@@ -42,10 +42,10 @@ def load() -> Callable[[str, str, str], object]:
 def _compile(built: Path) -> None:
     link = shlex.split(sysconfig.get_config_var("LDSHARED") or "")
     if not link or not shutil.which(link[0]):
-        raise NoCompiler(f"the compiler of this Python, {link[:1]}, is not installed")
+        raise NoCompilerError(f"the compiler of this Python, {link[:1]}, is not installed")
     shared = shlex.split(sysconfig.get_config_var("CCSHARED") or "")
     include = f"-I{sysconfig.get_path('include')}"
     command = [*link, *shared, "-O2", include, str(SOURCE), "-o", str(built)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise NoCompiler(f"{shlex.join(command)}: {done.stderr.strip()}")
+        raise NoCompilerError(f"{shlex.join(command)}: {done.stderr.strip()}")
