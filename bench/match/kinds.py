@@ -31,11 +31,6 @@ class Kind(NamedTuple):
     expected: Sequence[str]
 
 
-def kinds() -> list[Callable[[Random], Kind]]:
-    """Each of them, not yet built."""
-    return [prefixes, templates_of_a_host, suffix_hosts, regexes, ranges, nested]
-
-
 def prefixes(rng: Random) -> Kind:
     """100,000 prefixes on one host: what a mesh of many services has."""
     return _many(
@@ -159,3 +154,6 @@ def _noun(i: int) -> str:
 
 def _word(i: int) -> str:
     return WORDS[i * 7 % len(WORDS)]
+
+
+KINDS = (prefixes, templates_of_a_host, suffix_hosts, regexes, ranges, nested)

@@ -213,7 +213,7 @@ LIMITS: dict[Callable[[Sequence[Route]], Candidate], int] = {
     falcon: 203,
     starlette: 10_000,
     list_of_re: 10_000,
-    re2_set: 3_500,
+    re2_set: 203,
 }
 
 

@@ -54,11 +54,10 @@ class Times:
 class Group:
     """Candidates that answer the same keys. ``target`` is what the loop unpacks a key into."""
 
-    name: str
     title: str
     candidates: Sequence[Candidate]
     keys: Sequence[Sequence[Any]]
-    target: str = "path, host, method"
+    target: str
 
 
 def measure(group: Group, rounds: int, repeats: int) -> dict[str, Times]:

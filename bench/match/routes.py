@@ -8,7 +8,7 @@ a wildcard counts as a parameter). Where a list is to be longer, shapes are draw
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from random import Random
 from typing import NamedTuple
@@ -137,6 +137,15 @@ def gitlab_like(count: int = 3_500) -> list[Route]:
     return _in_order(zip(methods, paths, strict=True))
 
 
+def whole_paths(count: int) -> list[Route]:
+    """Paths of two to four segments without a parameter, of which a dict can find each."""
+    rng = Random(count)
+    paths: dict[tuple[str | None, ...], None] = {}
+    while len(paths) < count:
+        paths.setdefault(_path(rng.choice(("ss", "sss", "ssss")), NOUNS, rng))
+    return _in_order(("GET", path) for path in paths)
+
+
 def requests(routes: Sequence[Route], count: int, rng: Random) -> Iterator[tuple[Request, Route]]:
     """Uniformly random routes, each with parameters that were not seen before."""
     for route in rng.choices(routes, k=count):
@@ -157,7 +166,7 @@ def _path(shape: str, first: Sequence[str], rng: Random) -> tuple[str | None, ..
     )
 
 
-def _in_order(routes: Iterator[tuple[str, tuple[str | None, ...]]]) -> list[Route]:
+def _in_order(routes: Iterable[tuple[str, tuple[str | None, ...]]]) -> list[Route]:
     """A static segment before a parameter, so that the first that matches is the most specific:
     lists and trees then give the same answer."""
     ordered = sorted(routes, key=lambda route: ([(s is None, s or "") for s in route[1]], route[0]))
