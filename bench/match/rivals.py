@@ -7,8 +7,10 @@ All are asked what Trimtab is asked too: which route has this method and this pa
 from __future__ import annotations
 
 import re
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .rounds import Candidate
@@ -204,9 +206,11 @@ def _itself(name: str) -> str:
     return name
 
 
+Router = Callable[[Sequence[Route]], Candidate]
+
 # Up to how many routes each is asked for: beyond, building it alone takes longer than all the rest,
-# or it refuses (the RE2 set at its memory limit, 8 MB).
-LIMITS: dict[Callable[[Sequence[Route]], Candidate], int] = {
+# or it refuses (the set of RE2, at its limit of memory).
+LIMITS: dict[Router, int] = {
     trimtab: 100_000,
     routrie: 100_000,
     werkzeug: 3_500,
@@ -217,10 +221,14 @@ LIMITS: dict[Callable[[Sequence[Route]], Candidate], int] = {
 }
 
 
-def candidates(routes: Sequence[Route]) -> Iterator[Candidate]:
-    """Trimtab, then each rival that can be built for so many routes."""
-    for make, limit in LIMITS.items():
-        if len(routes) <= limit:
-            yield make(routes)
-    if all(None not in route.segments for route in routes):
-        yield dictionary(routes)
+def routers(size: int, *, whole_paths: bool) -> list[Router]:
+    """Trimtab, then each rival that can be built for a table of this size."""
+    fitting = [make for make, limit in LIMITS.items() if size <= limit]
+    return [*fitting, dictionary] if whole_paths else fitting
+
+
+def built(make: Router, table: Sequence[Route]) -> Candidate:
+    """One of them, with the time that it took to build."""
+    start = time.perf_counter()
+    candidate = make(table)
+    return replace(candidate, built_s=time.perf_counter() - start)

@@ -153,13 +153,6 @@ def requests(routes: Sequence[Route], count: int, rng: Random) -> Iterator[tuple
         yield Request(path, HOST, route.method), route
 
 
-def hot(routes: Sequence[Route], count: int, rng: Random) -> list[tuple[Request, Route]]:
-    """Each of ``count`` requests ten times, shuffled."""
-    asked = [*requests(routes, count, rng)] * 10
-    rng.shuffle(asked)
-    return asked
-
-
 def _path(shape: str, first: Sequence[str], rng: Random) -> tuple[str | None, ...]:
     return tuple(
         None if kind == "p" else rng.choice(WORDS if i else first) for i, kind in enumerate(shape)
