@@ -119,16 +119,16 @@ def nested(rng: Random) -> Kind:
 def three_headers(routes: Sequence[Route], rng: Random) -> Kind:
     """The same routes, each asking for three headers too."""
     rules = [
-        rule
-        for i, route in enumerate(routes)
-        for rule in rivals.rules(
-            [route], headers=[HeaderMatch(n, exact=v) for n, v in _three(i).items()]
+        Rule(
+            headers=[HeaderMatch(name, exact=value) for name, value in _three(i).items()],
+            **rivals.arguments(route),
         )
+        for i, route in enumerate(routes)
     ]
-    ranks = {route: i for i, route in enumerate(routes)}
+    ranks = {route.name: i for i, route in enumerate(routes)}
     asked = [*requests(routes, 1_000, rng)]
-    keys = [(*key, {**OTHER_HEADERS, **_three(ranks[route])}) for key, route in asked]
-    return Kind("three headers", RouteTable(rules), keys, [route.name for _, route in asked])
+    keys = [(*key, {**OTHER_HEADERS, **_three(ranks[name])}) for key, name in asked]
+    return Kind("three headers", RouteTable(rules), keys, [name for _, name in asked])
 
 
 def _three(i: int) -> dict[str, str]:

@@ -20,24 +20,24 @@ PARAMETER = "[^/]+"
 
 
 def trimtab(routes: Sequence[Route]) -> Candidate:
-    """A whole path where there is no parameter, else a regex, as Envoy's configuration has it."""
     from trimtab import RouteTable
 
     return trimtab_of("trimtab", RouteTable(rules(routes)))
 
 
-def rules(routes: Sequence[Route], **extra: Any) -> list[Any]:
-    """The rules of these routes; ``extra`` is given to each."""
+def rules(routes: Sequence[Route]) -> list[Any]:
+    """The rules of these routes."""
     from trimtab import Rule
 
-    def path(route: Route) -> dict[str, str]:
-        kind = "regex" if None in route.segments else "path"
-        return {kind: route.template(lambda _: PARAMETER)}
+    return [Rule(**arguments(route)) for route in routes]
 
-    return [
-        Rule(route.name, hosts=[HOST], methods=[route.method], **path(route), **extra)
-        for route in routes
-    ]
+
+def arguments(route: Route) -> dict[str, Any]:
+    """What a Rule is made of: a whole path where there is no parameter, else a regex, as Envoy's
+    configuration has it."""
+    kind = "regex" if None in route.segments else "path"
+    path = route.template(lambda _: PARAMETER)
+    return {"name": route.name, "hosts": [HOST], "methods": [route.method], kind: path}
 
 
 def trimtab_of(name: str, table: Any) -> Candidate:
@@ -161,7 +161,7 @@ def list_of_re(routes: Sequence[Route]) -> Candidate:
 
 
 def re2_set(routes: Sequence[Route]) -> Candidate:
-    import re2
+    import re2  # type: ignore[import-untyped]
 
     sets, names = {}, {}
     for method, some in _by_method(routes).items():

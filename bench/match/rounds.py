@@ -75,9 +75,18 @@ def spread(figures: Sequence[float]) -> Spread:
     return Spread(statistics.median(figures), min(figures), max(figures))
 
 
+def of(times: Times) -> Spread:
+    return spread(times.rounds)
+
+
 def ratio(above: Times, below: Times) -> Spread:
     """Of the ratios of two candidates, round by round."""
     return spread([a / b for a, b in zip(above.rounds, below.rounds, strict=True)])
+
+
+def difference(more: Times, less: Times) -> Times:
+    """What one candidate takes above another, round by round."""
+    return Times([a - b for a, b in zip(more.rounds, less.rounds, strict=True)])
 
 
 def measure(group: Group, rounds: int, repeats: int) -> dict[str, Times]:
