@@ -25,7 +25,7 @@ THREE = ("x-tenant", "x-region", "x-tier")
 class Kind(NamedTuple):
     """``keys`` are arguments of ``RouteTable.match`` (path, host, method, headers)."""
 
-    name: str
+    title: str
     table: RouteTable
     keys: Sequence[tuple[str, str, str, dict[str, str]]]
     expected: Sequence[str]
@@ -42,10 +42,10 @@ def prefixes(rng: Random) -> Kind:
     )
 
 
-def templates_of_a_host(rng: Random) -> Kind:
+def hosts(rng: Random) -> Kind:
     """100,000 templates over 1,000 hosts."""
     return _many(
-        "1,000 hosts",
+        "templates of 1,000 hosts",
         100_000,
         lambda i: {
             "regex": f"/{_word(i // 1000)}/[^/]+/{_noun(i // 1000)}",
@@ -60,7 +60,7 @@ def templates_of_a_host(rng: Random) -> Kind:
     )
 
 
-def suffix_hosts(rng: Random) -> Kind:
+def wildcard_hosts(rng: Random) -> Kind:
     """10,000 wildcard hosts of 2 to 7 labels."""
 
     def suffix(i: int) -> str:
@@ -119,16 +119,16 @@ def nested(rng: Random) -> Kind:
 def three_headers(routes: Sequence[Route], rng: Random) -> Kind:
     """The same routes, each asking for three headers too."""
     rules = [
-        rule
-        for i, route in enumerate(routes)
-        for rule in rivals.rules(
-            [route], headers=[HeaderMatch(n, exact=v) for n, v in _three(i).items()]
+        Rule(
+            headers=[HeaderMatch(name, exact=value) for name, value in _three(i).items()],
+            **rivals.arguments(route),
         )
+        for i, route in enumerate(routes)
     ]
-    ranks = {route: i for i, route in enumerate(routes)}
+    ranks = {route.name: i for i, route in enumerate(routes)}
     asked = [*requests(routes, 1_000, rng)]
-    keys = [(*key, {**OTHER_HEADERS, **_three(ranks[route])}) for key, route in asked]
-    return Kind("three headers", RouteTable(rules), keys, [route.name for _, route in asked])
+    keys = [(*key, {**OTHER_HEADERS, **_three(ranks[name])}) for key, name in asked]
+    return Kind("three headers", RouteTable(rules), keys, [name for _, name in asked])
 
 
 def _three(i: int) -> dict[str, str]:
@@ -136,7 +136,7 @@ def _three(i: int) -> dict[str, str]:
 
 
 def _many(
-    name: str,
+    title: str,
     count: int,
     rule: Callable[[int], dict[str, Any]],
     request: Callable[[int], tuple[str, str, dict[str, str]]],
@@ -145,7 +145,7 @@ def _many(
     table = RouteTable(Rule(f"r{i}", **rule(i)) for i in range(count))
     chosen = [rng.randrange(count) for _ in range(ASKED)]
     keys = [(path, host, "GET", headers) for path, host, headers in map(request, chosen)]
-    return Kind(f"{name}, {count:,}", table, keys, [f"r{i}" for i in chosen])
+    return Kind(f"{title}, {count:,}", table, keys, [f"r{i}" for i in chosen])
 
 
 def _noun(i: int) -> str:
@@ -156,4 +156,11 @@ def _word(i: int) -> str:
     return WORDS[i * 7 % len(WORDS)]
 
 
-KINDS = (prefixes, templates_of_a_host, suffix_hosts, regexes, ranges, nested)
+KINDS = {
+    "prefixes-100k": prefixes,
+    "hosts-100k": hosts,
+    "wildcard-hosts-10k": wildcard_hosts,
+    "regexes-10k": regexes,
+    "ranges-10k": ranges,
+    "nested-10k": nested,
+}

@@ -146,18 +146,11 @@ def whole_paths(count: int) -> list[Route]:
     return _in_order(("GET", path) for path in paths)
 
 
-def requests(routes: Sequence[Route], count: int, rng: Random) -> Iterator[tuple[Request, Route]]:
-    """Uniformly random routes, each with parameters that were not seen before."""
+def requests(routes: Sequence[Route], count: int, rng: Random) -> Iterator[tuple[Request, str]]:
+    """Uniformly random routes, each with parameters that were not seen before, and its name."""
     for route in rng.choices(routes, k=count):
         path = route.template(lambda _: f"{rng.getrandbits(40):010x}7")  # no word ends in a digit
-        yield Request(path, HOST, route.method), route
-
-
-def hot(routes: Sequence[Route], count: int, rng: Random) -> list[tuple[Request, Route]]:
-    """Each of ``count`` requests ten times, shuffled."""
-    asked = [*requests(routes, count, rng)] * 10
-    rng.shuffle(asked)
-    return asked
+        yield Request(path, HOST, route.method), route.name
 
 
 def _path(shape: str, first: Sequence[str], rng: Random) -> tuple[str | None, ...]:
