@@ -16,7 +16,6 @@ from trimtab._core import (
     RuleError,
     __version__,
 )
-
 __all__ = [
     "HeaderMatch",
     "Match",
