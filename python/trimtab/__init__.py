@@ -16,6 +16,7 @@ from trimtab._core import (
     RuleError,
     __version__,
 )
+
 __all__ = [
     "HeaderMatch",
     "Match",
