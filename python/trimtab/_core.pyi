@@ -6,6 +6,7 @@ This is its contract, compared with the binary by stubtest.
 # ruff: noqa: PYI021 - what editors show for compiled code is what stands here
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal, TypeAlias, final
 
 __all__ = [
@@ -182,12 +183,32 @@ class RouteTable:
 
     ``order``: "listed" (Envoy: the first that matches) or "priority-then-length" (the lower priority
     number, none counting as 1001; then the longer path; exact before regex before prefix; the rule
-    with more conditions; the name).
+    with more conditions; the name). ``empty_hosts`` have no rule: their requests get no answer,
+    where those of a host that nobody names get the rules of ``*``.
     """
 
     def __new__(
-        cls, rules: Iterable[Rule], order: Literal["listed", "priority-then-length"] = "listed"
+        cls,
+        rules: Iterable[Rule],
+        order: Literal["listed", "priority-then-length"] = "listed",
+        *,
+        empty_hosts: Sequence[str] = (),
     ) -> RouteTable: ...
+    @staticmethod
+    def from_manifests(
+        paths: Iterable[str | Path], *, gateway: str | None = None, values: Iterable[str] = ()
+    ) -> RouteTable:
+        """The table that App Mesh manifests (files and directories) give an Envoy.
+
+        Without ``gateway`` that of a client: every VirtualService is a host (under its name, with
+        any port or none), on the first port of its VirtualRouter or VirtualNode. With ``gateway``,
+        ``name`` or ``namespace/name``: the first listener of that VirtualGateway, whose targets are
+        VirtualServices. ``values``: files or KEY=VALUE pairs for placeholders. ``Match.data`` is the
+        entry of the mesh.
+
+        Raises ``trimtab.errors.InvalidDocument``, which names file and field, for what cannot be
+        read or honoured, and for a gateway that is not there.
+        """
     def match(
         self,
         path: _Text,
