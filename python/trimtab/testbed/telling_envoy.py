@@ -34,8 +34,8 @@ class Asked(NamedTuple):
     @property
     def is_grpc(self) -> bool:
         """Whether Envoy would put what it says into a trailer instead of a body."""
-        types = (value for name, value in self.fields if name == b"content-type")
-        return any(value.startswith(b"application/grpc") for value in types)
+        types = [value for name, value in self.fields if name == b"content-type"]
+        return any(value.partition(b"+")[0] == b"application/grpc" for value in types)
 
     def block(self) -> bytes:
         pseudo = (
@@ -81,7 +81,9 @@ class TellingEnvoy(Envoy):
         directory.mkdir(parents=True, exist_ok=True)
         file = directory / "listeners.json"
         file.write_text(json.dumps({"resources": listeners}))
+        runtime = {"re2.max_program_size.error_level": 2**32 - 1}  # it is the operator's to set
         document = {
+            "layered_runtime": {"layers": [{"name": "static", "static_layer": runtime}]},
             "node": {"id": "oracle", "cluster": "oracle"},
             "static_resources": {"clusters": [_cluster(name) for name in clusters]},
             "dynamic_resources": {
@@ -104,9 +106,10 @@ class TellingEnvoy(Envoy):
         """What became of each request at that RouteConfiguration; None where Envoy reset it."""
         plain = [request.block() for request in requests if not request.is_grpc]
         answers = iter(self._connection(table).ask(plain) if plain else [])
-        told = self._ask_grpc(table, [request for request in requests if request.is_grpc])
+        path = self._socket(table)
         return [
-            _seen(next(told) if request.is_grpc else next(answers)) for request in requests
+            _seen(_ask_grpc(path, request) if request.is_grpc else next(answers))
+            for request in requests
         ]
 
     def ask_blocks(self, table: int, blocks: Sequence[bytes]) -> list[bytes | None]:
@@ -127,27 +130,23 @@ class TellingEnvoy(Envoy):
     def _socket(self, table: int) -> Path:
         return self._directory / f"{table}.sock"
 
-    def _ask_grpc(self, table: int, requests: Sequence[Asked]) -> Iterable[bytes]:
-        """Over HTTP/1, where headers can be read without a decoder."""
-        if not requests:
-            return iter(())
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.settimeout(30)
-            connection.connect(str(self._socket(table)))
-            return iter([_grpc_message(connection, request) for request in requests])
 
-
-def _grpc_message(connection: socket.socket, request: Asked) -> bytes:
+def _ask_grpc(path: Path, request: Asked) -> bytes:
+    """Over HTTP/1, where headers can be read without a decoder. A connection for each: Envoy
+    closes those on which it has answered with an error."""
     fields = ((b"host", request.host), *request.fields)
     lines = [b"%s %s HTTP/1.1" % (request.method, request.path)]
     lines += [b"%s: %s" % field for field in fields]
-    connection.sendall(b"\r\n".join((*lines, b"", b"")))
-    received = b""
-    while b"\r\n\r\n" not in received:
-        more = connection.recv(1 << 16)
-        if not more:
-            raise Unavailable(f"the server closed the connection instead of answering {request}")
-        received += more
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(30)
+        connection.connect(str(path))
+        connection.sendall(b"\r\n".join((*lines, b"", b"")))
+        received = b""
+        while b"\r\n\r\n" not in received:
+            more = connection.recv(1 << 16)
+            if not more:
+                raise Unavailable(f"closed instead of an answer to {request}: {received!r}")
+            received += more
     for line in received.split(b"\r\n"):
         name, _, value = line.partition(b": ")
         if name.lower() == b"grpc-message":
@@ -177,10 +176,13 @@ def _listener(path: Path, configuration: Mapping[str, Any]) -> dict[str, Any]:
         "route_config": {"name": path.stem, **configuration, "validate_clusters": False},
         "generate_request_id": False,
         "stream_idle_timeout": "0s",
-        "local_reply_config": {
-            "body_format": {"text_format_source": {"inline_string": _SEEN}}
-        },
+        "local_reply_config": {"body_format": {"text_format_source": {"inline_string": _SEEN}}},
         "http_filters": [{"name": "router", "typed_config": {"@type": _ROUTER}}],
     }
     chain = {"filters": [{"name": "http", "typed_config": manager}]}
-    return {"@type": _LISTENER, "name": path.stem, "address": {"pipe": {"path": str(path)}}, "filter_chains": [chain]}
+    return {
+        "@type": _LISTENER,
+        "name": path.stem,
+        "address": {"pipe": {"path": str(path)}},
+        "filter_chains": [chain],
+    }

@@ -11,6 +11,9 @@ from typing import Any
 
 from trimtab.providers.envoy_routes.place import Place
 
+_NOT_HONOURED: Mapping[str, str] = {
+    "cookies": "cookies are not read here; compare the header cookie with a safe_regex",
+}
 _NOTHING = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 
 
@@ -52,6 +55,9 @@ def _faults(raw: Any, kind: Any, place: Place) -> Iterator[tuple[Place, str]]:
     fields = {name: f for f in kind.DESCRIPTOR.fields for name in (f.name, f.json_name)}
     for key, value in raw.items():
         field = fields.get(key)
+        if field is None and key in _NOT_HONOURED:
+            yield place.at(key), f"not honoured: {_NOT_HONOURED[key]}"
+            continue
         if field is None:
             known = ", ".join(f.name for f in kind.DESCRIPTOR.fields)
             yield place.at(str(key)), f"unknown field; {kind.DESCRIPTOR.name} has {known}"

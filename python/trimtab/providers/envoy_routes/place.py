@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from trimtab.errors import InvalidDocument
 
@@ -28,10 +31,19 @@ class Place:
         return InvalidDocument(f"{self}: {why}")
 
     def __str__(self) -> str:
-        named = f' "{self.name}"' if self.name else ""
+        named = f" {json.dumps(self.name, ensure_ascii=False)}" if self.name else ""
         here = f"{self.field}{named}"
         if self.inside is None:
             return here
         # What is named, or a whole document, is a step of its own; fields are joined by dots.
         joint = ": " if self.inside.name or self.inside.inside is None else "."
         return f"{self.inside}{joint}{here}"
+
+
+def refuse_fields(message: Any, fields: Mapping[str, str], place: Place) -> None:
+    """Raise InvalidDocument where one of ``fields`` of a protobuf message is set; each comes with
+    why it is not honoured and what to do instead."""
+    for field, remedy in fields.items():
+        presence = message.DESCRIPTOR.fields_by_name[field].has_presence
+        if message.HasField(field) if presence else getattr(message, field):
+            raise place.at(field).refusal(f"not honoured: {remedy}")
