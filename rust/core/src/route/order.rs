@@ -1,5 +1,6 @@
 //! In which order the rules of a table are tried.
 
+use super::host::HostMode;
 use super::path::{PathMatch, PathSpecificity};
 use super::rule::{Rule, UNSET_PRIORITY};
 use std::cmp::Reverse;
@@ -40,6 +41,12 @@ impl<'r> From<&'r Rule> for ByPriorityThenLength<'r> {
 }
 
 impl Precedence {
+    /// Whose rules a request may get in this order, where the patterns of several fit its host.
+    #[must_use]
+    pub fn host_mode(self) -> HostMode {
+        HostMode::Best
+    }
+
     /// Puts `rules` in order.
     pub fn sort<R: AsRef<Rule>>(self, rules: &mut [R]) {
         match self {

@@ -142,6 +142,7 @@ impl Rule {
     #[must_use]
     pub fn with_targets(mut self, targets: Vec<Target>) -> Self {
         self.targets = targets;
+        self.weights = None;
         self
     }
 
