@@ -8,7 +8,7 @@ use super::inside::Inside;
 use super::needs::AllNeeds;
 use super::trie_build::{ESCAPE, Key};
 use crate::route::re2::{Piece, Row, Run, RunTest};
-use crate::route::{PathMatch, Pattern, TextKind, TextMatch};
+use crate::route::{PathMatch, Pattern, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,11 +19,33 @@ const PREPARED: usize = 1000;
 /// So few keys are walked to in no time.
 const FEW_KEYS: usize = 16;
 
+/// The most memory that the programs of all regexes of a table may take, in bytes.
+pub(super) const REGEX_LIMIT: usize = 256 << 20;
+
+/// Checks that the regexes of these rules, each counted once, are not too large together.
+pub(super) fn check_regexes<'r>(rules: impl Iterator<Item = &'r Rule>, limit: usize) -> Result<(), TooLarge> {
+    let (mut seen, mut size) = (BTreeSet::new(), 0);
+    for rule in rules {
+        for pattern in rule.patterns().filter(|pattern| pattern.program_size() > 0) {
+            if seen.insert(pattern.source()) {
+                size += pattern.program_size();
+            }
+        }
+        if size > limit {
+            return Err(TooLarge::Regexes(rule.name().to_owned()));
+        }
+    }
+    Ok(())
+}
+
 /// Why a table is not built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TooLarge {
     /// It would take more than 32-bit numbers count.
     Places,
+    /// With the regexes of the rule of this name, those of the table take more memory than is set
+    /// aside for them.
+    Regexes(String),
     /// This host pattern is the last of a row of wildcards that fit one host, while all of them
     /// count.
     Hosts(String),
@@ -35,6 +57,11 @@ impl std::fmt::Display for TooLarge {
             Self::Places => f.write_str(
                 "the table is too large: more than 4294967294 bytes of text, or as many places; \
                  divide it into several tables",
+            ),
+            Self::Regexes(rule) => write!(
+                f,
+                "rule {rule:?}: with its regexes those of the table take more than {REGEX_LIMIT} bytes; \
+                 leave some out, or write them as prefixes and segments such as '[^/]+', which take none"
             ),
             Self::Hosts(pattern) => write!(
                 f,
@@ -307,5 +334,24 @@ impl Item {
     /// The same item, which asks `check` of the text that is being sorted in.
     fn with_check(self, check: u32) -> Self {
         Self { here: Place { along: 0, check }, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_regexes_are_refused_by_the_name_of_the_rule() {
+        let rule = |name: &str, pattern: &str| {
+            Rule::named(name).with_path(PathMatch::regex(Pattern::new(pattern).unwrap()))
+        };
+        let rules =
+            [rule("a", "/.*a.*"), rule("rows", "/[^/]+"), rule("same", "/.*a.*"), rule("b", "/.*b.*")];
+        let size = rules[0].patterns().map(Pattern::program_size).sum::<usize>();
+        assert_eq!(check_regexes(rules[..3].iter(), size), Ok(()));
+        let refused = check_regexes(rules.iter(), size).unwrap_err();
+        assert_eq!(refused, TooLarge::Regexes("b".into()));
+        assert!(refused.to_string().starts_with("rule \"b\": with its regexes"));
     }
 }

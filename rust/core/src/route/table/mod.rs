@@ -31,7 +31,7 @@ use super::linear::{LinearTable, VirtualHosts};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
-use build::number;
+use build::{REGEX_LIMIT, check_regexes, number};
 use bytes::{NONE, split_target};
 use hosts::HostIndex;
 use needs::Names;
@@ -90,6 +90,7 @@ impl RouteTable {
     /// When a bound is passed that keeps the table's size and time in bounds.
     pub fn new(rules: Vec<Arc<Rule>>, hosts: &VirtualHosts, seed: u64) -> Result<Self, TooLarge> {
         number(rules.len())?;
+        check_regexes(rules.iter().map(AsRef::as_ref), REGEX_LIMIT)?;
         let mut names = Names::default();
         for rule in &rules {
             names.learn(rule).ok_or(TooLarge::Places)?;
