@@ -54,8 +54,7 @@ impl HostIndex {
             match pattern {
                 HostPattern::Any => any = leads_to,
                 HostPattern::Exact(host) => {
-                    let found = Found { best: leads_to, bucket: NONE };
-                    builder.out.exact.add(0, host.as_bytes(), found).ok_or(TooLarge)?;
+                    builder.out.exact.add_text(0, host.as_bytes(), &Found::one(leads_to)).ok_or(TooLarge)?;
                 }
                 HostPattern::Suffix(text) | HostPattern::Prefix(text) => {
                     wildcards.push((text, pattern, leads_to));
@@ -80,8 +79,8 @@ impl HostIndex {
     /// What the best pattern for `host` leads to: the exact one, the longest suffix, the longest
     /// prefix, any.
     pub(super) fn find(&self, host: &[u8]) -> Option<u32> {
-        if let Some(found) = self.parts.exact.find::<true>(0, host) {
-            return Some(found.best);
+        if let Some(found) = self.parts.exact.find_text::<true>(0, host) {
+            return Some(found.plain[0].rank);
         }
         if self.wildcards.is_empty() {
             return Some(self.any).filter(|any| *any != NONE);

@@ -9,6 +9,8 @@ mod hosts;
 mod inside;
 mod needs;
 mod ranges;
+mod segments;
+mod templates;
 mod trie;
 mod trie_build;
 
