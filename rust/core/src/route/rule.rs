@@ -70,6 +70,17 @@ impl Grpc {
         }
     }
 
+    /// The lengths of the service and of the method, 0 where any will do.
+    #[must_use]
+    pub fn lengths(&self) -> (usize, usize) {
+        match self {
+            Self::Any => (0, 0),
+            Self::Service(service) => (service.len(), 0),
+            Self::Method(service, method) => (service.len(), method.len()),
+            Self::AnyService(method) => (0, method.len()),
+        }
+    }
+
     /// A call's path is `/package.Service/Method`.
     fn path(&self) -> Result<Option<PathMatch>, RuleError> {
         Ok(match self {
@@ -96,7 +107,7 @@ pub struct Rule {
     methods: Vec<Box<str>>,
     scheme: Option<Box<str>>,
     port: Option<u16>,
-    grpc: bool,
+    grpc: Option<Grpc>,
     headers: Vec<HeaderMatch>,
     query: Vec<QueryMatch>,
     priority: Option<u32>,
@@ -115,7 +126,7 @@ impl Rule {
             methods: Vec::new(),
             scheme: None,
             port: None,
-            grpc: false,
+            grpc: None,
             headers: Vec::new(),
             query: Vec::new(),
             priority: None,
@@ -142,6 +153,7 @@ impl Rule {
     #[must_use]
     pub fn with_targets(mut self, targets: Vec<Target>) -> Self {
         self.targets = targets;
+        self.weights = None;
         self
     }
 
@@ -176,7 +188,7 @@ impl Rule {
     /// # Errors
     /// When the rule has a path already, and the calls would need another.
     pub fn set_grpc(&mut self, grpc: &Grpc) -> Result<(), RuleError> {
-        self.grpc = true;
+        self.grpc = Some(grpc.clone());
         if let Some(path) = grpc.path()? {
             if self.path.is_some() {
                 return Err(RuleError::of("grpc", Fault::OneOf("a path and a gRPC service or method")));
@@ -267,7 +279,13 @@ impl Rule {
     /// Whether it is for gRPC calls only.
     #[must_use]
     pub fn is_grpc(&self) -> bool {
-        self.grpc
+        self.grpc.is_some()
+    }
+
+    /// Which gRPC calls it is for, where it is for these only.
+    #[must_use]
+    pub fn grpc(&self) -> Option<&Grpc> {
+        self.grpc.as_ref()
     }
 
     /// What it asks of headers.
@@ -313,7 +331,7 @@ impl Rule {
             ask(path.matches(request), Mismatch::Path(path))?;
         }
         self.check_entry(request)?;
-        if self.grpc {
+        if self.is_grpc() {
             ask(Self::asks_grpc(request), Mismatch::Grpc)?;
         }
         for header in &self.headers {

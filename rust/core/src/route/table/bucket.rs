@@ -220,7 +220,7 @@ impl Builder<'_> {
                 self.bucket(places.into_iter().filter_map(|place| items.get(place)).copied().collect())?,
             );
         }
-        self.out.ranges.add(points, nodes).ok_or(TooLarge)
+        self.out.ranges.add(points, nodes).ok_or(TooLarge::Places)
     }
 }
 

@@ -18,13 +18,29 @@ const MAX_LENGTHS: usize = 10;
 /// So many engines for patterns are made with the table; the others when they are first used.
 const PREPARED: usize = 1000;
 
-/// A table that is not built: it would take more than 32-bit numbers count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLarge;
+/// Why a table is not built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TooLarge {
+    /// It would take more than 32-bit numbers count.
+    Places,
+    /// This host pattern is the last of a row of wildcards that fit one host, while all of them
+    /// count.
+    Hosts(String),
+}
 
 impl std::fmt::Display for TooLarge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the table is too large: more than 4294967294 bytes of text, or as many places")
+        match self {
+            Self::Places => f.write_str(
+                "the table is too large: more than 4294967294 bytes of text, or as many places; \
+                 divide it into several tables",
+            ),
+            Self::Hosts(pattern) => write!(
+                f,
+                "host {pattern:?}: too many wildcards fit one host, more than 16 suffixes or 16 prefixes; \
+                 leave some out, or make virtual hosts of them, of which one counts"
+            ),
+        }
     }
 }
 
@@ -233,7 +249,7 @@ impl<'r> Builder<'r> {
             parts.extend(group.first().map(|(part, _)| *part));
             buckets.push(self.bucket(group.iter().map(|(_, item)| *item).collect())?);
         }
-        self.out.inside.push(Inside::new(&parts, buckets).ok_or(TooLarge)?);
+        self.out.inside.push(Inside::new(&parts, buckets).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 
@@ -243,12 +259,12 @@ impl<'r> Builder<'r> {
             return Ok(NONE);
         }
         let set = self.sets;
-        self.sets = set.checked_add(1).ok_or(TooLarge)?;
+        self.sets = set.checked_add(1).ok_or(TooLarge::Places)?;
         keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
             let found = self.known(group.iter().map(|(_, item)| *item).collect())?;
             let text = group.first().map_or(&b""[..], |(text, _)| text);
-            self.out.exact.add_text(set, text, &found).ok_or(TooLarge)?;
+            self.out.exact.add_text(set, text, &found).ok_or(TooLarge::Places)?;
         }
         Ok(set)
     }
@@ -288,7 +304,7 @@ fn lengths_of(texts: &[(Cow<'_, [u8]>, Item)]) -> Vec<Length> {
 
 /// A place in an array as a 32-bit number.
 pub(super) fn number(place: usize) -> Result<u32, TooLarge> {
-    u32::try_from(place).ok().filter(|number| *number != NONE).ok_or(TooLarge)
+    u32::try_from(place).ok().filter(|number| *number != NONE).ok_or(TooLarge::Places)
 }
 
 impl Item {

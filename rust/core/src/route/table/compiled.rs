@@ -290,8 +290,7 @@ impl Within<'_, '_, '_, '_> {
         let (all, request, query) = (probe.all, probe.request, probe.query);
         match branch.subject {
             Subject::Header(number) => {
-                let name = all.headers.get(number as usize).map_or("", AsRef::as_ref);
-                request.any_numbered(name, number, &mut |value| {
+                request.any_numbered(all.headers.name(number), number, &mut |value| {
                     self.value(branch, value, path);
                     false
                 });
@@ -350,21 +349,26 @@ impl Visitor for Within<'_, '_, '_, '_> {
     }
 }
 
+impl Parts {
+    /// The memory that the arrays take, in bytes.
+    pub(super) fn size_bytes(&self) -> usize {
+        self.exact.size_bytes()
+            + self.shapes.size_bytes()
+            + self.tries.size_bytes()
+            + self.ranges.size_bytes()
+            + size_of_val(self.indexes.as_slice())
+            + self.inside.iter().map(Inside::size_bytes).sum::<usize>()
+            + size_of_val(self.lengths.as_slice())
+            + size_of_val(self.buckets.as_slice())
+            + size_of_val(self.entries.as_slice())
+            + size_of_val(self.branches.as_slice())
+            + size_of_val(self.texts.as_slice())
+    }
+}
+
 impl Compiled {
     /// The memory that the arrays take, in bytes; not that of the rules themselves.
     pub(super) fn size_bytes(&self) -> usize {
-        let parts = &self.parts;
-        self.needs.size_bytes()
-            + parts.exact.size_bytes()
-            + parts.shapes.size_bytes()
-            + parts.tries.size_bytes()
-            + parts.ranges.size_bytes()
-            + size_of_val(parts.indexes.as_slice())
-            + parts.inside.iter().map(Inside::size_bytes).sum::<usize>()
-            + size_of_val(parts.lengths.as_slice())
-            + size_of_val(parts.buckets.as_slice())
-            + size_of_val(parts.entries.as_slice())
-            + size_of_val(parts.branches.as_slice())
-            + size_of_val(parts.texts.as_slice())
+        self.needs.size_bytes() + self.parts.size_bytes()
     }
 }

@@ -54,8 +54,8 @@ pub(super) struct AllNeeds {
     pub rules: Vec<Arc<Rule>>,
     needs: Vec<Needs>,
     conditions: Vec<Condition>,
-    /// The names of headers, by their number.
-    pub headers: Vec<Box<str>>,
+    /// The names of headers.
+    pub headers: Arc<Names>,
     /// The names of query parameters, by their number.
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
@@ -124,6 +124,45 @@ fn header_kind(header: &HeaderMatch) -> Option<&TextKind> {
     }
 }
 
+/// Names of headers with their numbers, which all parts of a table share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    list: Vec<Arc<str>>,
+    numbers: BTreeMap<Arc<str>, u32>,
+}
+
+impl Names {
+    /// All names, by their number.
+    pub(super) fn list(&self) -> &[Arc<str>] {
+        &self.list
+    }
+
+    /// Whether every header that `rule` asks about has a number.
+    pub(super) fn know(&self, rule: &Rule) -> bool {
+        rule.headers().iter().all(|header| self.numbers.contains_key(header.name()))
+    }
+
+    /// Gives numbers to the headers that `rule` asks about. `None` when there are too many.
+    pub(super) fn learn(&mut self, rule: &Rule) -> Option<()> {
+        for header in rule.headers() {
+            if !self.numbers.contains_key(header.name()) {
+                let name: Arc<str> = header.name().into();
+                self.numbers.insert(name.clone(), u32::try_from(self.list.len()).ok()?);
+                self.list.push(name);
+            }
+        }
+        Some(())
+    }
+
+    fn number(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(super) fn name(&self, number: u32) -> &str {
+        self.list.get(number as usize).map_or("", AsRef::as_ref)
+    }
+}
+
 /// Numbers names in the order in which they come.
 fn number<'r>(names: &mut BTreeMap<&'r str, u32>, list: &mut Vec<Box<str>>, name: &'r str) -> Option<u32> {
     if let Some(number) = names.get(name) {
@@ -136,15 +175,16 @@ fn number<'r>(names: &mut BTreeMap<&'r str, u32>, list: &mut Vec<Box<str>>, name
 }
 
 impl AllNeeds {
-    /// Packs the conditions of `rules`. `None` when there are too many.
-    pub(super) fn of(rules: Vec<Arc<Rule>>) -> Option<Self> {
-        let mut all = Self::default();
+    /// Packs the conditions of `rules`, whose headers have their `names`. `None` when there are too
+    /// many.
+    pub(super) fn of(rules: Vec<Arc<Rule>>, names: &Arc<Names>) -> Option<Self> {
+        let mut all = Self { headers: names.clone(), ..Self::default() };
         let mut seen: BTreeMap<Identity<'_>, Vec<usize>> = BTreeMap::new();
-        let (mut headers, mut queries) = (BTreeMap::new(), BTreeMap::new());
+        let mut queries = BTreeMap::new();
         for (number_of_rule, rule) in (0_u32..).zip(&rules) {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
-                let subject = Subject::Header(number(&mut headers, &mut all.headers, header.name())?);
+                let subject = Subject::Header(names.number(header.name())?);
                 let condition = Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
             }

@@ -162,7 +162,8 @@ impl<'r> Builder<'r> {
                 Templates { min_rank: NONE, set, shape }
             });
             of_shape.min_rank = of_shape.min_rank.min(item.rank);
-            let hash = Segments::of(&text, self.out.exact.seed()).ok_or(TooLarge)?.hash(shape, of_shape.set);
+            let hash =
+                Segments::of(&text, self.out.exact.seed()).ok_or(TooLarge::Places)?.hash(shape, of_shape.set);
             hashed.push((hash, of_shape.set, text, item));
         }
         hashed.sort_unstable_by(|a, b| {
@@ -171,7 +172,7 @@ impl<'r> Builder<'r> {
         for group in hashed.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1) && a.2 == b.2) {
             let Some((hash, set, text, _)) = group.first() else { continue };
             let found = self.known(group.iter().map(|(.., item)| *item).collect())?;
-            self.out.exact.add(*set, *hash, text, &found).ok_or(TooLarge)?;
+            self.out.exact.add(*set, *hash, text, &found).ok_or(TooLarge::Places)?;
         }
         self.out.shapes.add(templates.into_values().collect())
     }
