@@ -5,8 +5,10 @@ Each imports what it needs when it is called: the matcher alone stays light.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from trimtab._core import RouteTable
 
@@ -16,5 +18,11 @@ def from_manifests(
 ) -> RouteTable:
     from trimtab.loading import load_routes
 
-    rules, empty_hosts = load_routes(paths, gateway, values)
-    return RouteTable(rules, empty_hosts=empty_hosts)
+    rules, empty_hosts, ignore_port = load_routes(paths, gateway, values)
+    return RouteTable(rules, empty_hosts=empty_hosts, ignore_port=ignore_port)
+
+
+def from_envoy(source: Mapping[str, Any] | str | PathLike[str], name: str | None) -> RouteTable:
+    from trimtab.providers.envoy_routes import table_of
+
+    return table_of(source, name)

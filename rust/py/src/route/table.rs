@@ -21,8 +21,9 @@ use trimtab_core::route::{
 /// `order` is "listed" (Envoy: the first that matches) or "priority-then-length" (the lower
 /// priority number, none counting as 1001; then the longer path; exact before regex before prefix;
 /// the rule with more conditions; the name). `empty_hosts` have no rule: their requests get no
-/// answer, where those of a host that nobody names get the rules of `*`. `seed` makes the picks of
-/// `route` repeatable. Safe to share among threads.
+/// answer, where those of a host that nobody names get the rules of `*`. `ignore_port` looks up
+/// the host of a request without its port. `seed` makes the picks of `route` repeatable. Safe to
+/// share among threads.
 ///
 /// >>> table = RouteTable([Rule("cart", prefix="/cart", targets=[("v1", 9), ("v2", 1)])])
 /// >>> table.match("/cart/1?q=x", "shop.example", "GET").pick(9)
@@ -43,13 +44,14 @@ pub struct RouteTable {
 #[pymethods]
 impl RouteTable {
     #[new]
-    #[pyo3(signature = (rules, order="listed", *, empty_hosts=Vec::new(), seed=None),
-           text_signature = "(rules, order='listed', *, empty_hosts=(), seed=None)")]
+    #[pyo3(signature = (rules, order="listed", *, empty_hosts=Vec::new(), ignore_port=false, seed=None),
+           text_signature = "(rules, order='listed', *, empty_hosts=(), ignore_port=False, seed=None)")]
     fn new(
         py: Python<'_>,
         rules: &Bound<'_, PyAny>,
         order: &str,
         empty_hosts: Vec<String>,
+        ignore_port: bool,
         seed: Option<u64>,
     ) -> PyResult<Self> {
         let order = match order {
@@ -66,7 +68,7 @@ impl RouteTable {
             .collect::<PyResult<_>>()?;
         order.sort(&mut rules);
         let inner: Vec<_> = rules.iter().map(|rule| rule.0.get().inner.clone()).collect();
-        let mut hosts = VirtualHosts::of(&inner);
+        let mut hosts = VirtualHosts::of(&inner).ignoring_port(ignore_port);
         for host in &empty_hosts {
             let pattern = HostPattern::parse(host)
                 .map_err(|CoreError { fault: why, .. }| rule_error(py, &fault("empty_hosts", why)))?;
@@ -101,6 +103,24 @@ impl RouteTable {
         let py = paths.py();
         let values = values.map_or_else(|| PyTuple::empty(py).into_any(), Clone::clone);
         py.import("trimtab.table")?.call_method1("from_manifests", (paths, gateway, values))
+    }
+
+    /// The table of an Envoy v3 RouteConfiguration: a document, YAML or JSON text, a file, or what
+    /// Envoy's `/config_dump` answers; `name` says which one where there are several. The `data` of
+    /// a rule is its `trimtab.providers.envoy_routes.EnvoyRoute`. Raises
+    /// `trimtab.errors.InvalidDocument` for what cannot be honoured.
+    ///
+    /// >>> route = {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "shop"}}
+    /// >>> host = {"name": "shop", "domains": ["*"], "routes": [route]}
+    /// >>> RouteTable.from_envoy({"virtual_hosts": [host]}).match("/cart").targets
+    /// (('shop', 1),)
+    #[staticmethod]
+    #[pyo3(signature = (source, *, name=None))]
+    fn from_envoy<'py>(
+        source: Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        source.py().import("trimtab.table")?.call_method1("from_envoy", (source, name))
     }
 
     /// The rule that gets this request, or None.
