@@ -10,7 +10,7 @@ RUST   := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.to
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo demo-cluster test lint fmt bench proto crds docs clean
+.PHONY: help setup tools demo demo-cluster test lint fmt oracle bench proto crds docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ fmt: $(READY) ## Format everything
 	cargo fmt
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+CASES ?= 1000000
+SEED  ?= 1
+
+oracle: tools ## The matcher against the real Envoy: CASES=1000000 random cases, SEED=1
+	$(BIN)/python tests/oracle/run.py --cases $(CASES) --seed $(SEED)
 
 bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
 	$(PYTEST) bench --benchmark-enable --benchmark-only --benchmark-group-by=group

@@ -13,6 +13,7 @@ from trimtab.errors import Unavailable
 from trimtab.testbed.envoy import Envoy
 from trimtab.testbed.raw_http2 import RawHttp2, header_block
 
+_FILE = "listeners.json"
 _SEEN = "%ROUTE_NAME%|%UPSTREAM_CLUSTER%|%RESPONSE_CODE_DETAILS%"
 _MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network."
@@ -64,6 +65,7 @@ class TellingEnvoy(Envoy):
     """
 
     _directory: Path
+    _listeners: list[dict[str, Any]]
     _connections: dict[int, RawHttp2]
 
     @classmethod
@@ -79,8 +81,8 @@ class TellingEnvoy(Envoy):
             for i, configuration in enumerate(configurations)
         ]
         directory.mkdir(parents=True, exist_ok=True)
-        file = directory / "listeners.json"
-        file.write_text(json.dumps({"resources": listeners}))
+        file = directory / _FILE
+        _write(file, listeners)
         runtime = {"re2.max_program_size.error_level": 2**32 - 1}  # it is the operator's to set
         document = {
             "layered_runtime": {"layers": [{"name": "static", "static_layer": runtime}]},
@@ -92,9 +94,20 @@ class TellingEnvoy(Envoy):
         }
         envoy = cls.start(document, directory, log_level="error")
         envoy._directory = directory
+        envoy._listeners = listeners
         envoy._connections = {}
         envoy.await_live()
         return envoy
+
+    def add(self, configuration: Mapping[str, Any]) -> int:
+        """One more RouteConfiguration while it runs: its number. Envoy serves it then, or has
+        refused it."""
+        number = len(self._listeners)
+        self._listeners.append(_listener(self._socket(number), configuration))
+        _write(self._directory / _FILE, self._listeners)
+        socket_file = self._socket(number)
+        self.await_ready(lambda: socket_file.exists() or number in self.refusals(), 10)
+        return number
 
     def refusals(self) -> dict[int, str]:
         """Why Envoy refused RouteConfigurations, by their number."""
@@ -152,6 +165,13 @@ def _ask_grpc(path: Path, request: Asked) -> bytes:
         if name.lower() == b"grpc-message":
             return urllib.parse.unquote_to_bytes(value)
     raise Unavailable(f"no grpc-message in the answer to {request}: {received!r}")
+
+
+def _write(file: Path, listeners: Sequence[Mapping[str, Any]]) -> None:
+    """Put them in the place of those before, in one step: Envoy watches for that."""
+    unfinished = file.with_suffix(".tmp")
+    unfinished.write_text(json.dumps({"resources": listeners}))
+    unfinished.replace(file)
 
 
 def _seen(body: bytes | None) -> Seen | None:

@@ -39,7 +39,7 @@ def find_configuration(source: Source, name: str | None = None) -> Found:
     names = [str(one.get("name", "")) for one in found]
     wanted = [one for one, its in zip(found, names, strict=True) if name in (None, its)]
     if len(wanted) == 1:
-        return Found(f"{where}: {names[0]}" if len(found) > 1 else where, wanted[0])
+        return Found(f"{where}: {name}" if len(found) > 1 else where, wanted[0])
     known = ", ".join(json.dumps(its) for its in names)
     if name is None:
         raise InvalidDocument(
