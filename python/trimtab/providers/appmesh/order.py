@@ -17,6 +17,7 @@ from trimtab.providers.appmesh import codes
 from trimtab.providers.appmesh.codes import Problem
 from trimtab.providers.appmesh.hops import EVERY_PATH, Match, PathKind
 from trimtab.providers.appmesh.matching import rule_of
+from trimtab.providers.appmesh.paths import normal
 from trimtab.providers.appmesh.sample import sample
 from trimtab.providers.appmesh.values import UNSET_PRIORITY, HeaderMatch, QueryMatch
 
@@ -179,7 +180,7 @@ def common_request(a: Match, b: Match, host: str | None) -> MatchQuery | None:
     if a.grpc or b.grpc:
         headers["content-type"] = "application/grpc"
     request = MatchQuery(
-        path + (f"?{query}" if query else ""),
+        normal(path) + (f"?{query}" if query else ""),
         host=host or "",
         method=a.method or b.method or "GET",
         scheme=a.scheme or b.scheme or "http",

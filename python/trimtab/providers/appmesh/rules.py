@@ -25,6 +25,7 @@ from trimtab.providers.appmesh.hops import (
 from trimtab.providers.appmesh.matching import Weighted, rule_of
 from trimtab.providers.appmesh.model import VirtualGateway, VirtualService
 from trimtab.providers.appmesh.named import ByName
+from trimtab.providers.appmesh.paths import normal
 from trimtab.providers.appmesh.reading import AppMeshReading
 from trimtab.providers.appmesh.tables import gateway_rules, service_rules
 
@@ -69,8 +70,10 @@ class MeshTable:
     def answer(self, query: MatchQuery) -> MatchAnswer | None:
         """The way of a request; None when the named gateway or service does not exist.
 
-        Raises InvalidDocument when it is not clear where the request enters.
+        Paths are matched in their normal form, as Envoys see them. Raises InvalidDocument when it
+        is not clear where the request enters.
         """
+        query = _normalised(query)
         if query.service is not None:
             service = self._services.get(query.service, "VirtualService")
             return self._from_service(service, query, query.port) if service else None
@@ -89,6 +92,7 @@ class MeshTable:
 
     def explain(self, query: MatchQuery) -> list[Hop]:
         """Each hop of a request with every rule there, and the predicate that beat it."""
+        query = _normalised(query)
         if query.service is not None:
             service = self._services.get(query.service, "VirtualService")
             return [self._explained(service, query, query.port)] if service else []
@@ -220,14 +224,21 @@ def _listens(gateway: VirtualGateway, port: int | None) -> bool:
 
 
 def _rewritten(query: MatchQuery, entry: GatewayEntry) -> MatchQuery:
-    """The request as the second hop sees it."""
+    """The request as the second hop sees it, which normalises once more: that is no idempotent
+    thing (/%2e;x becomes /.;x, and that /)."""
     kind, text = entry.rewrite
     if kind is RewriteKind.KEEP:
-        return query
+        return _normalised(query)
     path, mark, rest = query.path.partition("?")
     if kind is RewriteKind.PREFIX and entry.match.path.kind is PathKind.PREFIX:
         text += path[len(entry.match.path.text) :]
-    return replace(query, path=f"{text}{mark}{rest}")
+    return replace(query, path=normal(f"{text}{mark}{rest}"))
+
+
+def _normalised(query: MatchQuery) -> MatchQuery:
+    """The request as a listener sees it, which normalises paths before anything else."""
+    path = normal(query.path)
+    return query if path == query.path else replace(query, path=path)
 
 
 def _reasons(table: RouteTable, query: MatchQuery, host: str | None) -> tuple[RuleReason, ...]:
