@@ -68,6 +68,7 @@ bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
 	$(BIN)/python bench/xds_ack.py
 	$(BIN)/python bench/lint_scale.py
 	$(BIN)/python bench/decided_ack.py
+	$(BIN)/python -m bench.envoy_cpu
 
 proto: $(READY) ## Generate the gRPC code
 	sh proto/generate.sh $(BIN)/python
