@@ -88,17 +88,19 @@ def ours_ns(table: RouteTable, paths: Sequence[str]) -> dict[str, float]:
 def core_ns(size: int, paths: Sequence[str], directory: Path) -> float:
     """The time of the core for one match: the least of its rounds."""
     files = [directory / "routes", directory / "requests"]
-    files[0].write_text("".join(f"GET prefix {prefix(i)}\n" for i in range(size)))
+    files[0].write_text("".join(f"- prefix {prefix(i)}\n" for i in range(size)))
     files[1].write_text("".join(f"GET {path}\n" for path in paths))
     return min(run_core(files)["match"].rounds)
 
 
 def measure(size: int, directory: Path) -> dict[str, Any]:
     random = Random(size)
-    keys = [f"{prefix(random.randrange(size))}items/{random.randrange(1000)}" for _ in range(60_000)]
+    keys = [
+        f"{prefix(random.randrange(size))}items/{random.randrange(1000)}" for _ in range(60_000)
+    ]
     last = [f"{prefix(size - 1)}items/{i}" for i in range(60_000)]
     first = [f"{prefix(0)}items/{i}" for i in range(60_000)]
-    with TellingEnvoy.serving([configuration(1), configuration(size)], ["c"], directory) as envoy:
+    with TellingEnvoy.serving([configuration(1), configuration(size)], ["c"]) as envoy:
         batch = 100 if size < 50_000 else 20
         base = min(envoy_ns(envoy, 0, first, 100) for _ in range(2))
         uniform = envoy_ns(envoy, 1, keys, batch) - base

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,9 +18,8 @@ Gets: TypeAlias = Callable[..., str]
 
 @pytest.fixture(scope="session")
 def envoy(envoy_binary: Path) -> Iterator[TellingEnvoy]:
-    with tempfile.TemporaryDirectory(prefix="tt-") as directory:
-        with TellingEnvoy.serving([], CLUSTERS, Path(directory)) as running:
-            yield running
+    with TellingEnvoy.serving([], CLUSTERS) as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

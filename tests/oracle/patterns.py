@@ -75,7 +75,7 @@ class Patterns:
 
     def _atom(self, depth: int) -> tuple[str, str]:
         if depth and self._random.random() < 0.25:
-            opening = self._random.choice(["(", "(?:", "(?P<n%d>" % self._random.randint(0, 999)])
+            opening = self._random.choice(["(", "(?:", f"(?P<n{self._random.randint(0, 999)}>"])
             ways = [self._sequence(depth - 1) for _ in range(self._random.randint(1, 3))]
             chosen = self._random.choice(ways)[1]
             return f"{opening}{'|'.join(p for p, _ in ways)})", chosen

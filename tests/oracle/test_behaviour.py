@@ -180,7 +180,7 @@ def test_a_semicolon_separates_nothing(gets: Gets) -> None:
 
 
 def test_a_parameter_without_a_value_is_there_and_empty(gets: Gets) -> None:
-    """k and k= are the same."""
+    """With or without the equals sign."""
     for sent in ("/?k", "/?k=", "/?a&&k"):
         assert gets(query(), for_path(sent)) == "it"
         assert gets(query(**exact("")), for_path(sent)) == "it"

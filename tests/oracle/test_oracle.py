@@ -6,7 +6,7 @@ import copy
 from typing import Any
 
 import pytest
-from oracle.asking import Difference
+from oracle.asking import DifferenceError
 from oracle.differential import run
 
 from trimtab import RouteTable
@@ -34,7 +34,7 @@ def test_the_oracle_would_notice(envoy_binary: object) -> None:
                     route["match"]["prefix"] = route["match"].pop("path")
         return RouteTable.from_envoy(document)
 
-    with pytest.raises(Difference) as caught:
+    with pytest.raises(DifferenceError) as caught:
         run(20_000, seed=1, read=wrong)
     difference = caught.value
     (host,) = difference.document["virtual_hosts"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -73,10 +71,8 @@ def test_odd_patterns_are_refused_where_re2_refuses_them(envoy_binary: object) -
     say that it is not supported; what it does not take, we do not."""
     patterns = [pattern for pattern, _ in ODD]
     asks = [{"safe_regex": {"regex": pattern}} for pattern in patterns]
-    with tempfile.TemporaryDirectory(prefix="tt-") as directory:
-        documents = [header(string_match=one) for one in asks]
-        with TellingEnvoy.serving(documents, CLUSTERS, Path(directory)) as envoy:
-            theirs = {patterns[number] for number in envoy.refusals()}
+    with TellingEnvoy.serving([header(string_match=one) for one in asks], CLUSTERS) as envoy:
+        theirs = {patterns[number] for number in envoy.refusals()}
     ours = {pattern for pattern in patterns if refusal(pattern)}
     beyond_us = {pattern for pattern in patterns if "not supported" in refusal(pattern)}
     assert ours - beyond_us == theirs
@@ -96,9 +92,8 @@ def test_patterns_match_what_re2_matches(envoy_binary: object) -> None:
         for i in range(len(patterns))
         for text in TEXTS
     ]
-    with tempfile.TemporaryDirectory(prefix="tt-") as directory:
-        with TellingEnvoy.serving([document], CLUSTERS, Path(directory)) as envoy:
-            seen = envoy.ask(0, asked)
+    with TellingEnvoy.serving([document], CLUSTERS) as envoy:
+        seen = envoy.ask(0, asked)
     different = []
     for one, theirs in zip(asked, seen, strict=True):
         found = ours.match(one.path, headers=one.fields)

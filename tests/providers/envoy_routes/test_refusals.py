@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +165,6 @@ def test_a_refusal_names_the_file(tmp_path: Path) -> None:
 def test_envoy_refuses_what_is_wrong_and_takes_what_is_beyond_us(envoy_binary: Path) -> None:
     """So that the two lists above are what they are called."""
     documents = [document for document, _ in [*WRONG, *BEYOND]]
-    with tempfile.TemporaryDirectory(prefix="tt-") as directory:
-        with TellingEnvoy.serving(documents, ["a", "c"], Path(directory)) as envoy:
-            refused = envoy.refusals()
+    with TellingEnvoy.serving(documents, ["a", "c"]) as envoy:
+        refused = envoy.refusals()
     assert sorted(refused) == list(range(len(WRONG)))
