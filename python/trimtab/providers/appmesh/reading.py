@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from trimtab.core.model import Diagnostic, ObjectRef, Objects
+from trimtab.core.model import Diagnostic, ObjectRef, Objects, Route
 from trimtab.core.steering import Steering, Way
 from trimtab.ports import Resolution
-from trimtab.providers.appmesh import names, routes, ways
+from trimtab.providers.appmesh import names, routes, users, ways
 from trimtab.providers.appmesh.checks import Checks
 from trimtab.providers.appmesh.documents import Document, read_document
 from trimtab.providers.appmesh.model import (
@@ -126,6 +126,9 @@ class AppMeshReading:
             return routes.resolve(self, target, rules)
         return ways.resolve(self, target, rules, steering)
 
+    def shared(self, routes: Sequence[Route]) -> Sequence[str]:
+        return tuple(users.shared(self, routes))
+
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Of every document, then what only shows when they are put together."""
@@ -156,6 +159,11 @@ class AppMeshReading:
         for ref in sorted(r for r in self.documents if r.group == GROUP):
             found.setdefault((ref.kind, ref.namespace), []).append(ref)
         return found
+
+    @cached_property
+    def crowded(self) -> Mapping[ObjectRef, Sequence[users.User]]:
+        """The VirtualNodes to which more than one leads, and all who do."""
+        return users.crowded(self)
 
     # --- owners, looked up once -----------------------------------------------------------------
 
