@@ -2,7 +2,7 @@
 //! every faster table is compared with.
 
 use super::HostPattern;
-use super::host::HostMap;
+use super::host::{HostMap, without_port};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::{Mismatch, Rule};
@@ -11,7 +11,10 @@ use std::sync::Arc;
 
 /// The virtual hosts of a table: for each host pattern the ranks of its rules, ascending.
 #[derive(Debug, Clone)]
-pub struct VirtualHosts(HostMap<Vec<u32>>);
+pub struct VirtualHosts {
+    hosts: HostMap<Vec<u32>>,
+    ignore_port: bool,
+}
 
 impl VirtualHosts {
     /// One virtual host for each pattern that a rule names. A rule without hosts belongs to `*`,
@@ -29,23 +32,36 @@ impl VirtualHosts {
                 }
             }
         }
-        Self(hosts)
+        Self { hosts, ignore_port: false }
+    }
+
+    /// Has the port of a request's host count for nothing when its virtual host is looked for.
+    #[must_use]
+    pub fn ignoring_port(self, ignore_port: bool) -> Self {
+        Self { ignore_port, ..self }
+    }
+
+    /// Whether the port of a request's host counts for nothing.
+    #[must_use]
+    pub fn ignores_port(&self) -> bool {
+        self.ignore_port
     }
 
     /// Adds a host that answers to no rule at all, unless there is one for this pattern.
     pub fn add_empty(&mut self, pattern: HostPattern) {
-        self.0.entry(pattern).or_default();
+        self.hosts.entry(pattern).or_default();
     }
 
     /// The pattern that fits `host` best, and the ranks of its rules.
     #[must_use]
     pub fn find(&self, host: &[u8]) -> Option<(&HostPattern, &[u32])> {
-        self.0.find(host).map(|(pattern, ranks)| (pattern, ranks.as_slice()))
+        let host = if self.ignore_port { without_port(host) } else { host };
+        self.hosts.find(host).map(|(pattern, ranks)| (pattern, ranks.as_slice()))
     }
 
     /// All patterns with the ranks of their rules.
     pub fn iter(&self) -> impl Iterator<Item = (&HostPattern, &[u32])> {
-        self.0.iter().map(|(pattern, ranks)| (pattern, ranks.as_slice()))
+        self.hosts.iter().map(|(pattern, ranks)| (pattern, ranks.as_slice()))
     }
 }
 

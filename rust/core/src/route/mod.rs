@@ -19,7 +19,7 @@ mod text;
 
 pub use error::{Fault, RuleError};
 pub use header::{HeaderMatch, HeaderTest};
-pub use host::{Host, HostPattern};
+pub use host::{Host, HostPattern, without_port};
 pub use linear::{LinearTable, Outcome, VirtualHosts};
 pub use order::Precedence;
 pub use path::PathMatch;

@@ -2,13 +2,17 @@
 
 use super::request::Arguments;
 use super::rule::Rule;
+use crate::error::{fault, rule_error};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyList, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 use std::sync::Arc;
-use trimtab_core::route::{LinearTable, Outcome, Precedence, RouteTable as CoreTable, VirtualHosts};
+use trimtab_core::route::{
+    HostPattern, LinearTable, Outcome, Precedence, RouteTable as CoreTable, RuleError as CoreError,
+    VirtualHosts,
+};
 
 /// The rule that gets a request.
 #[pyclass(frozen, module = "trimtab._core")]
@@ -87,7 +91,9 @@ struct Entry {
 ///
 /// `order` is "listed" (Envoy: the first that matches) or "priority-then-length" (the lower
 /// priority number, none counting as 1001; then the longer path; exact before regex before prefix;
-/// the rule with more conditions; the name). Safe to share among threads.
+/// the rule with more conditions; the name). `empty_hosts` have no rule: their requests get no
+/// answer, where those of a host that nobody names get the rules of `*`. `ignore_port` looks up
+/// the host of a request without its port. Safe to share among threads.
 ///
 /// >>> table = RouteTable([Rule("cart", prefix="/cart", targets=[("v1", 9), ("v2", 1)])])
 /// >>> table.match("/cart/1?q=x", "shop.example", "GET").pick(9)
@@ -105,8 +111,15 @@ pub struct RouteTable {
 #[pymethods]
 impl RouteTable {
     #[new]
-    #[pyo3(signature = (rules, order="listed"))]
-    fn new(py: Python<'_>, rules: &Bound<'_, PyAny>, order: &str) -> PyResult<Self> {
+    #[pyo3(signature = (rules, order="listed", *, empty_hosts=Vec::new(), ignore_port=false),
+           text_signature = "(rules, order='listed', *, empty_hosts=(), ignore_port=False)")]
+    fn new(
+        py: Python<'_>,
+        rules: &Bound<'_, PyAny>,
+        order: &str,
+        empty_hosts: Vec<String>,
+        ignore_port: bool,
+    ) -> PyResult<Self> {
         let order = match order {
             "listed" => Precedence::Listed,
             "priority-then-length" => Precedence::PriorityThenLength,
@@ -121,7 +134,12 @@ impl RouteTable {
             .collect::<PyResult<_>>()?;
         order.sort(&mut rules);
         let inner: Vec<_> = rules.iter().map(|rule| rule.0.get().inner.clone()).collect();
-        let hosts = VirtualHosts::of(&inner);
+        let mut hosts = VirtualHosts::of(&inner).ignoring_port(ignore_port);
+        for host in &empty_hosts {
+            let pattern = HostPattern::parse(host)
+                .map_err(|CoreError { fault: why, .. }| rule_error(py, &fault("empty_hosts", why)))?;
+            hosts.add_empty(pattern);
+        }
         let table = CoreTable::new(inner.clone(), &hosts, seed(py)?)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         let header_names =
@@ -132,6 +150,40 @@ impl RouteTable {
             picked: PyOnceLock::new(),
         });
         Ok(Self { entries: entries.collect(), table, list: LinearTable::new(inner, hosts), header_names })
+    }
+
+    /// The table that App Mesh manifests (files and directories) give an Envoy: that of a client,
+    /// where every VirtualService is a host, or that of the first listener of a `gateway`, `name`
+    /// or `namespace/name`. `values` are files or KEY=VALUE pairs for placeholders. Raises
+    /// `trimtab.errors.InvalidDocument`.
+    #[staticmethod]
+    #[pyo3(signature = (paths, *, gateway=None, values=None), text_signature = "(paths, *, gateway=None, values=())")]
+    fn from_manifests<'py>(
+        paths: Bound<'py, PyAny>,
+        gateway: Option<&Bound<'py, PyAny>>,
+        values: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = paths.py();
+        let values = values.map_or_else(|| PyTuple::empty(py).into_any(), Clone::clone);
+        py.import("trimtab.table")?.call_method1("from_manifests", (paths, gateway, values))
+    }
+
+    /// The table of an Envoy v3 RouteConfiguration: a document, YAML or JSON text, a file, or what
+    /// Envoy's `/config_dump` answers; `name` says which one where there are several. The `data` of
+    /// a rule is its `trimtab.providers.envoy_routes.EnvoyRoute`. Raises
+    /// `trimtab.errors.InvalidDocument` for what cannot be honoured.
+    ///
+    /// >>> route = {"name": "all", "match": {"prefix": "/"}, "route": {"cluster": "shop"}}
+    /// >>> host = {"name": "shop", "domains": ["*"], "routes": [route]}
+    /// >>> RouteTable.from_envoy({"virtual_hosts": [host]}).match("/cart").targets
+    /// (('shop', 1),)
+    #[staticmethod]
+    #[pyo3(signature = (source, *, name=None))]
+    fn from_envoy<'py>(
+        source: Bound<'py, PyAny>,
+        name: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        source.py().import("trimtab.table")?.call_method1("from_envoy", (source, name))
     }
 
     /// The rule that gets this request, or None.

@@ -17,6 +17,7 @@ mod model_tests;
 
 pub use build::TooLarge;
 
+use super::host::without_port;
 use super::linear::VirtualHosts;
 use super::order::Precedence;
 use super::request::Request;
@@ -34,6 +35,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct RouteTable {
     hosts: HostIndex,
+    ignore_port: bool,
     compiled: Compiled,
 }
 
@@ -74,7 +76,7 @@ impl RouteTable {
         }
         let hosts = HostIndex::new(hosts, seed)?;
         let parts = builder.finish();
-        Ok(Self { hosts, compiled: Compiled { needs, parts } })
+        Ok(Self { hosts, ignore_port: virtual_hosts.ignores_port(), compiled: Compiled { needs, parts } })
     }
 
     /// The rules in the order in which they are tried.
@@ -93,7 +95,8 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
         let (path, query) = split_target(request.target)?;
-        let index = self.hosts.find(request.host)?;
+        let host = if self.ignore_port { without_port(request.host) } else { request.host };
+        let index = self.hosts.find(host)?;
         let probe = Probe::new(&self.compiled.needs, request, path, query);
         let mut search = Search::new(&self.compiled.parts, probe, NONE);
         search.path(index);
