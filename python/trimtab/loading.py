@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.clock import SystemClock
-from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects, Origin
+from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects, Origin, Severity
 from trimtab.edges.manifests import Looked, Replacement, Written, look, read_values, rewrite
-from trimtab.errors import Conflict
+from trimtab.errors import Conflict, InvalidDocument
 from trimtab.ports import POLICY_KIND, Kind
+from trimtab.providers.appmesh import AppMesh, client_routes, gateway_routes
 from trimtab.providers.appmesh.documents import KINDS
 from trimtab.providers.appmesh.legacy import LEGACY_KINDS, about, upgrade
+from trimtab.providers.appmesh.tables import Routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,20 @@ def load_manifests(paths: Sequence[Path], values: Sequence[str] = ()) -> Loaded:
     )
     problems = loaded.located((*seen.problems, *upgraded.diagnostics))
     return replace(loaded, problems=problems)
+
+
+def load_routes(
+    paths: Iterable[str | Path], gateway: str | None = None, values: Iterable[str] = ()
+) -> Routes:
+    """The routes of a client's Envoy, or of a VirtualGateway's. Unlike the commands this is strict:
+    raises InvalidDocument with everything that would be missing from the answer."""
+    loaded = load_manifests([Path(path) for path in paths], tuple(values))
+    reading = AppMesh().load(loaded.objects)
+    missing = (*loaded.problems, *(d for found in reading.broken.values() for d in found))
+    errors = [str(problem) for problem in loaded.located(missing) if problem.severity is Severity.ERROR]
+    if errors:
+        raise InvalidDocument("\n".join(errors))
+    return gateway_routes(reading, gateway) if gateway else client_routes(reading)
 
 
 def write_forms(loaded: Loaded) -> list[Written]:

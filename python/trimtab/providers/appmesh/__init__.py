@@ -13,10 +13,19 @@ from trimtab.providers.appmesh.queries import FAMILIES
 from trimtab.providers.appmesh.reading import AppMeshReading
 from trimtab.providers.appmesh.routes import PROVIDER
 from trimtab.providers.appmesh.rules import Hop, MeshTable
+from trimtab.providers.appmesh.tables import client_routes, gateway_routes
 from trimtab.providers.appmesh.unserved import lint_xds
 from trimtab.providers.appmesh.ways import lane
 
-__all__ = ["AppMesh", "AppMeshReading", "Hop", "MeshTable", "lint_xds"]
+__all__ = [
+    "AppMesh",
+    "AppMeshReading",
+    "Hop",
+    "MeshTable",
+    "client_routes",
+    "gateway_routes",
+    "lint_xds",
+]
 
 
 class AppMesh:
