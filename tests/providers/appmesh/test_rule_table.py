@@ -164,6 +164,10 @@ ONE_DOCUMENT = {
         "AM007 spec.provider",
     ),
     "provider empty": (write("VirtualService", "cart", "{provider: {}}"), "AM208 spec.provider"),
+    "weights at a gateway": (
+        write("GatewayRoute", "r", f"{{httpRoute: {{match: {{prefix: /}}, action: {ONE}}}}}"),
+        "AM604 spec.httpRoute.action.weightedTargets\nAM001 spec.httpRoute.action.weightedTargets\nAM002 spec.httpRoute.action.target",
+    ),
     "target by both": (
         router(rule("{prefix: /}", targets="{virtualNodeRef: {name: cart-v1}, virtualNodeARN: 'arn:a:b/c', weight: 1}")),
         "AM007 spec.routes[0].httpRoute.action.weightedTargets[0]",
