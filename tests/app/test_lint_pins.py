@@ -7,6 +7,7 @@ import io
 import json
 import os
 import random
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -50,6 +51,22 @@ def test_every_manifest_of_upstream_is_pinned(shared: Path) -> None:
     """Each file of others by itself, templates with their placeholders."""
     root = shared / "appmesh" / "manifests"
     check(described(root, sorted(root.rglob("*.yaml"))), FIXTURES / "lint" / "upstream.pins")
+
+
+NOTE = Path(__file__).parents[2] / "docs" / "design" / "011-lint.md"
+
+
+def test_every_alarm_over_upstream_is_justified(shared: Path) -> None:
+    """Folder by folder, the errors and warnings are those that the design note gives reasons for."""
+    root = shared / "appmesh" / "manifests"
+    rows = re.findall(r"^\| ([\w, -]+) \| ([\w, ]+) \| .+ \|$", NOTE.read_text(), re.MULTILINE)
+    reasons = {name: codes.split(", ") for names, codes in rows[1:] for name in names.split(", ")}
+    alarms = {}
+    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+        _, answer = linted(folder)
+        told = {d["code"] for d in answer["diagnostics"] if d["severity"] != "info"}
+        alarms[folder.name] = sorted(told - {"PlaceholderUnfilled"})
+    assert {name: codes for name, codes in alarms.items() if codes} == reasons
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
