@@ -1,6 +1,6 @@
 //! What Python cannot see: the core alone, and single picks. `make bench-match` runs it and reads it.
 //! `cargo bench -p trimtab-core --bench goals [-- ROUTES REQUESTS]`, two files of lines `METHOD KIND PATH`
-//! (kind: path or regex) and `METHOD PATH`; without them only picks. One JSON object a line: a name, and a
+//! (kind: path, prefix or regex; method: - for any) and `METHOD PATH`; without them only picks. One JSON object a line: a name, and a
 //! figure of each round, in nanoseconds, milliseconds or bytes. All are measured in turn, round by round.
 #![allow(
     clippy::disallowed_methods,
@@ -16,7 +16,7 @@ use std::fs::read_to_string;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use trimtab_core::pick::{RoundRobin, Spread, Weights, sticky};
+use trimtab_core::pick::{RoundRobin, Weights, sticky};
 use trimtab_core::route::{HostPattern, PathMatch, Pattern, Precedence, Request, RouteTable, Rule, Target};
 
 const ROUNDS: usize = 9;
@@ -58,7 +58,6 @@ fn drawn(turn: u64) -> u64 {
 fn picks(count: u32) -> Vec<Timed<'static>> {
     // The same uneven weights as in bench/match/picks.py.
     let weights = Weights::new((0..count).map(|n| 1 + n * 7 % 20)).unwrap();
-    let spread = Spread::new(weights.clone());
     let mut turns = RoundRobin::new(&weights);
     let names: Vec<_> = (0..count).map(|n| format!("t{n}")).collect();
     let each = weights.each();
@@ -73,14 +72,14 @@ fn picks(count: u32) -> Vec<Timed<'static>> {
         };
         Timed(format!("pick {mode}, {count}"), Box::new(run))
     };
-    let even = spread.clone();
+    let (chance, even) = (weights.clone(), weights.clone());
     let by_key = move |turn: u64| {
         let targets = names.iter().map(String::as_str).zip(each.iter().copied());
         sticky(targets, &drawn(turn).to_le_bytes()).unwrap_or(0)
     };
     vec![
         timed("value", Box::new(move |turn| weights.pick(drawn(turn)))),
-        timed("random", Box::new(move |turn| spread.random(7, turn))),
+        timed("random", Box::new(move |turn| chance.random(7, turn))),
         timed("smooth", Box::new(move |turn| even.smooth(7, turn))),
         timed("swrr", Box::new(move |_| turns.next_pick())),
         timed("sticky", Box::new(by_key)),
@@ -93,10 +92,13 @@ fn rules(lines: &str) -> Vec<Arc<Rule>> {
         let (kind, path) = rest.split_once(' ').unwrap();
         let path = match kind {
             "path" => PathMatch::exact(path),
+            "prefix" => PathMatch::prefix(path),
             _ => PathMatch::regex(Pattern::new(path).unwrap()),
         };
         let mut rule = Rule::named("r").with_path(path).with_hosts(vec![HostPattern::parse(HOST).unwrap()]);
-        rule.set_methods(vec![method.into()]);
+        if method != "-" {
+            rule.set_methods(vec![method.into()]);
+        }
         Arc::new(rule.with_targets(vec![Target::new("v1", 90), Target::new("v2", 10)]).checked().unwrap())
     };
     lines.lines().map(rule).collect()
