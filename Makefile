@@ -11,7 +11,7 @@ RUST   := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.to
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo demo-cluster test lint fmt bench bench-match proto crds docs clean
+.PHONY: help setup tools demo demo-cluster test lint fmt oracle bench bench-match proto crds docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -63,11 +63,18 @@ fmt: $(READY) ## Format everything
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
+CASES ?= 1000000
+SEED  ?= 1
+
+oracle: tools ## The matcher against the real Envoy: CASES=1000000 random cases, SEED=1
+	$(BIN)/python tests/oracle/run.py --cases $(CASES) --seed $(SEED)
+
 bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
 	$(PYTEST) bench --ignore=bench/match --benchmark-enable --benchmark-only --benchmark-group-by=group
 	$(BIN)/python bench/xds_ack.py
 	$(BIN)/python bench/lint_scale.py
 	$(BIN)/python bench/decided_ack.py
+	$(BIN)/python -m bench.envoy_cpu
 
 bench-match: $(RIVALS) ## The matcher beside other routers, Envoy and its goals (10 minutes)
 	mkdir -p report/bench-match

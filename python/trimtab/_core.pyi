@@ -207,7 +207,8 @@ class RouteTable:
         any port or none), on the first port of its VirtualRouter or VirtualNode. With ``gateway``,
         ``name`` or ``namespace/name``: the first listener of that VirtualGateway, whose targets are
         VirtualServices. ``values``: files or KEY=VALUE pairs for placeholders. ``Match.data`` is the
-        entry of the mesh.
+        entry of the mesh. The Envoys of App Mesh normalize a path before they match it: give paths
+        in normal form, with neither ``//`` nor ``/../``.
 
         Raises ``trimtab.errors.InvalidDocument``, which names file and field, for what cannot be
         read or honoured, and for a gateway that is not there.

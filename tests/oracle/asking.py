@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
@@ -29,8 +28,8 @@ class Answers(NamedTuple):
         return self.fast == self.listed == self.envoy
 
 
-@dataclass(frozen=True)
-class Difference(Exception):
+@dataclass(eq=False)
+class DifferenceError(Exception):
     """A case in which the answers differ; ``str`` of it is all that is needed to see it again."""
 
     document: dict[str, Any]
@@ -48,20 +47,20 @@ class Difference(Exception):
 Read = Callable[[dict[str, Any]], RouteTable]
 
 
+@contextmanager
 def envoy_of(
-    documents: Sequence[dict[str, Any]], directory: Path, refused: Sequence[str] = ()
-) -> TellingEnvoy:
-    """An Envoy that serves them. Raises Difference when it refuses one of them, or takes one of the
-    patterns ``refused``, which we refuse."""
+    documents: Sequence[dict[str, Any]], refused: Sequence[str] = ()
+) -> Iterator[TellingEnvoy]:
+    """An Envoy that serves them. Raises DifferenceError when it refuses one of them, or takes one
+    of the patterns ``refused``, which we refuse."""
     patterns = [_with_pattern(pattern) for pattern in refused]
-    envoy = TellingEnvoy.serving([*documents, *patterns], CLUSTERS, directory)
-    reasons = envoy.refusals()
-    for number, document in enumerate([*documents, *patterns]):
-        if (number in reasons) != (number >= len(documents)):
-            envoy.stop()
-            reason = reasons.get(number, "it takes a pattern that we refuse")
-            raise Difference(document, None, None, reason.splitlines()[-1])
-    return envoy
+    with TellingEnvoy.serving([*documents, *patterns], CLUSTERS) as envoy:
+        reasons = envoy.refusals()
+        for number, document in enumerate([*documents, *patterns]):
+            if (number in reasons) != (number >= len(documents)):
+                reason = reasons.get(number, "it takes a pattern that we refuse")
+                raise DifferenceError(document, None, None, reason.splitlines()[-1])
+        yield envoy
 
 
 def _with_pattern(pattern: str) -> dict[str, Any]:
@@ -98,7 +97,7 @@ def answers_of(table: RouteTable, asked: Asked, fast: Match | None, envoy: Seen 
     )
 
 
-def smallest(difference: Difference, read: Read) -> Difference:
+def smallest(difference: DifferenceError, read: Read) -> DifferenceError:
     """The same difference on the smallest table: parts are left out for as long as it stays.
 
     All tables that lack one part are asked at once, each at a listener of one Envoy.
@@ -111,7 +110,7 @@ def smallest(difference: Difference, read: Read) -> Difference:
             return difference
 
 
-def _still_different(difference: Difference, read: Read) -> Iterator[Difference]:
+def _still_different(difference: DifferenceError, read: Read) -> Iterator[DifferenceError]:
     asked = difference.asked
     tables = []
     for document in _smaller(difference.document):
@@ -121,17 +120,15 @@ def _still_different(difference: Difference, read: Read) -> Iterator[Difference]
             continue
     if asked is None or not tables:
         return
-    with tempfile.TemporaryDirectory(prefix="tt-") as directory:
-        documents = [document for document, _ in tables]
-        with TellingEnvoy.serving(documents, CLUSTERS, Path(directory)) as envoy:
-            refused = envoy.refusals()
-            for number, (document, table) in enumerate(tables):
-                if number in refused:
-                    continue
-                (seen,) = envoy.ask(number, [asked])
-                answers = answers_of(table, asked, fast_answer(table, asked), seen)
-                if not answers.agree:
-                    yield Difference(document, asked, answers)
+    with TellingEnvoy.serving([document for document, _ in tables], CLUSTERS) as envoy:
+        refused = envoy.refusals()
+        for number, (document, table) in enumerate(tables):
+            if number in refused:
+                continue
+            (seen,) = envoy.ask(number, [asked])
+            answers = answers_of(table, asked, fast_answer(table, asked), seen)
+            if not answers.agree:
+                yield DifferenceError(document, asked, answers)
 
 
 def _smaller(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

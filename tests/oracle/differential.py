@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from random import Random
 
-from oracle.asking import Difference, Read, answers_of, envoy_of, fast_answer, smallest
+from oracle.asking import DifferenceError, Read, answers_of, envoy_of, fast_answer, smallest
 from oracle.questions import Questions
 from oracle.tables import Tables
 from oracle.tally import Tally
@@ -24,7 +22,7 @@ def run(
     told: Callable[[Tally], None] = lambda _: None,
     read: Read = RouteTable.from_envoy,
 ) -> Tally:
-    """Ask ``cases`` questions. Raises the first Difference, on the smallest table that shows it.
+    """Ask ``cases`` questions. Raises the first DifferenceError, on the smallest table that shows it.
 
     ``told`` is called now and then with the tally so far; ``read`` makes the tables that are asked.
     """
@@ -34,7 +32,7 @@ def run(
         random = Random(f"{seed}/{round_number}")
         try:
             _round(random, tally, cases, read)
-        except Difference as difference:
+        except DifferenceError as difference:
             raise smallest(difference, read) from None
         round_number += 1
         told(tally)
@@ -47,17 +45,15 @@ def _round(random: Random, tally: Tally, cases: int, read: Read) -> None:
     tables = [read(case.document) for case in drawn]
     questions = Questions(random)
     refused = sorted(source.refused)
-    documents = [case.document for case in drawn]
-    with tempfile.TemporaryDirectory(prefix="tt-") as directory:
-        with envoy_of(documents, Path(directory), refused) as envoy:
-            tally.refused += len(refused)
-            for number, (case, table) in enumerate(zip(drawn, tables, strict=True)):
-                left = min(REQUESTS, cases - tally.cases)
-                asked = [questions.draw(case) for _ in range(left)]
-                seen = envoy.ask(number, asked)
-                for one, envoys in zip(asked, seen, strict=True):
-                    found = fast_answer(table, one)
-                    answers = answers_of(table, one, found, envoys)
-                    if not answers.agree:
-                        raise Difference(case.document, one, answers)
-                    tally.count(case, table, one, found)
+    with envoy_of([case.document for case in drawn], refused) as envoy:
+        tally.refused += len(refused)
+        for number, (case, table) in enumerate(zip(drawn, tables, strict=True)):
+            left = min(REQUESTS, cases - tally.cases)
+            asked = [questions.draw(case) for _ in range(left)]
+            seen = envoy.ask(number, asked)
+            for one, envoys in zip(asked, seen, strict=True):
+                found = fast_answer(table, one)
+                answers = answers_of(table, one, found, envoys)
+                if not answers.agree:
+                    raise DifferenceError(case.document, one, answers)
+                tally.count(case, table, one, found)

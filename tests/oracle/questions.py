@@ -61,7 +61,7 @@ class Questions:
         names = case.domains[domain]
         if not names:
             return domain, None
-        return domain, case.routes[names[max(self._random.randrange(len(names)) for _ in "12")]]
+        return domain, case.routes[names[max(self._random.randrange(len(names)) for _ in range(2))]]
 
     def _host(self, domain: str | None) -> str:
         if domain is None or self._chance(0.1):

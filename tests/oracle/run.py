@@ -17,7 +17,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from oracle.asking import Difference
+from oracle.asking import DifferenceError
 from oracle.differential import run
 from oracle.tally import Tally
 from rich.console import Console
@@ -77,14 +77,14 @@ def main() -> None:
 
     try:
         tally = run(arguments.cases, arguments.seed, told)
-    except Difference as difference:
+    except DifferenceError as difference:
         sys.stderr.write("\n")
-        print(f"seed {arguments.seed}: a difference. {difference}")
+        sys.stdout.write(f"seed {arguments.seed}: a difference. {difference}\n")
         raise SystemExit(1) from None
     sys.stderr.write("\n")
     found = report(tally, arguments.seed, time.monotonic() - begin)
     if arguments.json:
-        print(json.dumps(found, indent=2))
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
     else:
         show(found)
     if found["rare"]:

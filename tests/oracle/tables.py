@@ -90,7 +90,9 @@ class Tables:
             routes = [self.route(f"v{number}r{i}") for i in range(count)]
             for route in routes:
                 case.routes[route.document["name"]] = route
-            case.domains.update(dict.fromkeys(domains, [r.document["name"] for r in routes]))
+            names = [route.document["name"] for route in routes]
+            for domain in domains:
+                case.domains[domain] = names
             listed = [route.document for route in routes]
             documents.append({"name": f"v{number}", "domains": domains, "routes": listed})
         case.document["virtual_hosts"] = documents

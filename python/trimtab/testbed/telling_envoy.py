@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import socket
+import tempfile
 import urllib.parse
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -13,6 +15,7 @@ from trimtab.errors import Unavailable
 from trimtab.testbed.envoy import Envoy
 from trimtab.testbed.raw_http2 import RawHttp2, header_block
 
+_FILE = "listeners.json"
 _SEEN = "%ROUTE_NAME%|%UPSTREAM_CLUSTER%|%RESPONSE_CODE_DETAILS%"
 _MANAGER = (
     "type.googleapis.com/envoy.extensions.filters.network."
@@ -63,38 +66,40 @@ class TellingEnvoy(Envoy):
     Envoy refuses costs that listener alone, and ``refusals`` says why.
     """
 
-    _directory: Path
-    _connections: dict[int, RawHttp2]
+    directory: Path
+    listeners: list[dict[str, Any]]
+    connections: dict[int, RawHttp2]
 
     @classmethod
+    @contextmanager
     def serving(
-        cls,
-        configurations: Sequence[Mapping[str, Any]],
-        clusters: Iterable[str],
-        directory: Path,
-    ) -> Self:
-        """Start it. ``directory`` must have a short name: those of sockets are limited."""
-        listeners = [
-            _listener(directory / f"{i}.sock", configuration)
-            for i, configuration in enumerate(configurations)
-        ]
-        directory.mkdir(parents=True, exist_ok=True)
-        file = directory / "listeners.json"
-        file.write_text(json.dumps({"resources": listeners}))
-        runtime = {"re2.max_program_size.error_level": 2**32 - 1}  # it is the operator's to set
-        document = {
-            "layered_runtime": {"layers": [{"name": "static", "static_layer": runtime}]},
-            "node": {"id": "oracle", "cluster": "oracle"},
-            "static_resources": {"clusters": [_cluster(name) for name in clusters]},
-            "dynamic_resources": {
-                "lds_config": {"path_config_source": {"path": str(file)}},
-            },
-        }
-        envoy = cls.start(document, directory, log_level="error")
-        envoy._directory = directory
-        envoy._connections = {}
-        envoy.await_live()
-        return envoy
+        cls, configurations: Sequence[Mapping[str, Any]], clusters: Iterable[str]
+    ) -> Iterator[Self]:
+        """Runs it for as long as the context lasts, in a folder of its own with a short name: those
+        of sockets are limited."""
+        with tempfile.TemporaryDirectory(prefix="tt-") as name:
+            directory = Path(name)
+            listeners = [
+                _listener(directory / f"{i}.sock", configuration)
+                for i, configuration in enumerate(configurations)
+            ]
+            _write(directory / _FILE, listeners)
+            with cls.start(_bootstrap(directory, clusters), directory, log_level="error") as envoy:
+                envoy.directory = directory
+                envoy.listeners = listeners
+                envoy.connections = {}
+                envoy.await_live()
+                yield envoy
+
+    def add(self, configuration: Mapping[str, Any]) -> int:
+        """One more RouteConfiguration while it runs: its number. Envoy serves it then, or has
+        refused it."""
+        number = len(self.listeners)
+        self.listeners.append(_listener(self._socket(number), configuration))
+        _write(self.directory / _FILE, self.listeners)
+        socket_file = self._socket(number)
+        self.await_ready(lambda: socket_file.exists() or number in self.refusals(), 10)
+        return number
 
     def refusals(self) -> dict[int, str]:
         """Why Envoy refused RouteConfigurations, by their number."""
@@ -117,18 +122,18 @@ class TellingEnvoy(Envoy):
         return self._connection(table).ask(blocks)
 
     def stop(self, grace_s: float = 10.0) -> None:
-        for connection in self._connections.values():
+        for connection in self.connections.values():
             connection.close()
-        self._connections = {}
+        self.connections = {}
         super().stop(grace_s)
 
     def _connection(self, table: int) -> RawHttp2:
-        if table not in self._connections:
-            self._connections[table] = RawHttp2(self._socket(table))
-        return self._connections[table]
+        if table not in self.connections:
+            self.connections[table] = RawHttp2(self._socket(table))
+        return self.connections[table]
 
     def _socket(self, table: int) -> Path:
-        return self._directory / f"{table}.sock"
+        return self.directory / f"{table}.sock"
 
 
 def _ask_grpc(path: Path, request: Asked) -> bytes:
@@ -154,11 +159,30 @@ def _ask_grpc(path: Path, request: Asked) -> bytes:
     raise Unavailable(f"no grpc-message in the answer to {request}: {received!r}")
 
 
+def _write(file: Path, listeners: Sequence[Mapping[str, Any]]) -> None:
+    """Put them in the place of those before, in one step: Envoy watches for that."""
+    unfinished = file.with_suffix(".tmp")
+    unfinished.write_text(json.dumps({"resources": listeners}))
+    unfinished.replace(file)
+
+
 def _seen(body: bytes | None) -> Seen | None:
     if body is None:
         return None
     route, cluster, details = body.decode().split("|", 2)
-    return Seen(*("" if name == "-" else name for name in (route, cluster)), details)
+    return Seen("" if route == "-" else route, "" if cluster == "-" else cluster, details)
+
+
+def _bootstrap(directory: Path, clusters: Iterable[str]) -> dict[str, Any]:
+    runtime = {"re2.max_program_size.error_level": 2**32 - 1}  # it is the operator's to set
+    return {
+        "node": {"id": "oracle", "cluster": "oracle"},
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": runtime}]},
+        "static_resources": {"clusters": [_cluster(name) for name in clusters]},
+        "dynamic_resources": {
+            "lds_config": {"path_config_source": {"path": str(directory / _FILE)}}
+        },
+    }
 
 
 def _cluster(name: str) -> dict[str, Any]:

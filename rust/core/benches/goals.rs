@@ -1,6 +1,6 @@
 //! What Python cannot see: the core alone, and single picks. `make bench-match` runs it and reads it.
 //! `cargo bench -p trimtab-core --bench goals [-- ROUTES REQUESTS]`, two files of lines `METHOD KIND PATH`
-//! (kind: path or regex) and `METHOD PATH`; without them only picks. One JSON object a line: a name, and a
+//! (kind: path, prefix or regex; method: - for any) and `METHOD PATH`; without them only picks. One JSON object a line: a name, and a
 //! figure of each round, in nanoseconds, milliseconds or bytes. All are measured in turn, round by round.
 #![allow(
     clippy::disallowed_methods,
@@ -92,10 +92,13 @@ fn rules(lines: &str) -> Vec<Arc<Rule>> {
         let (kind, path) = rest.split_once(' ').unwrap();
         let path = match kind {
             "path" => PathMatch::exact(path),
+            "prefix" => PathMatch::prefix(path),
             _ => PathMatch::regex(Pattern::new(path).unwrap()),
         };
         let mut rule = Rule::named("r").with_path(path).with_hosts(vec![HostPattern::parse(HOST).unwrap()]);
-        rule.set_methods(vec![method.into()]);
+        if method != "-" {
+            rule.set_methods(vec![method.into()]);
+        }
         Arc::new(rule.with_targets(vec![Target::new("v1", 90), Target::new("v2", 10)]).checked().unwrap())
     };
     lines.lines().map(rule).collect()

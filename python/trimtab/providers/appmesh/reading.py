@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects
+from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects, Route
 from trimtab.core.steering import Steering, Way
 from trimtab.ports import Resolution
-from trimtab.providers.appmesh import names, routes, ways
+from trimtab.providers.appmesh import names, routes, users, ways
 from trimtab.providers.appmesh.checks import Checks
 from trimtab.providers.appmesh.documents import KINDS, Document, read_document
 from trimtab.providers.appmesh.model import (
@@ -128,6 +128,9 @@ class AppMeshReading:
             return routes.resolve(self, target, rules)
         return ways.resolve(self, target, rules, steering)
 
+    def shared(self, routes: Sequence[Route]) -> Sequence[str]:
+        return tuple(users.shared(self, routes))
+
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Of every document, then what only shows when they are put together; each by name."""
@@ -143,6 +146,11 @@ class AppMeshReading:
         }
 
     @cached_property
+    def crowded(self) -> Mapping[ObjectRef, Sequence[users.User]]:
+        """The VirtualNodes to which more than one leads, and all who do."""
+        return users.crowded(self)
+
+    @cached_property
     def _routes_by_gateway(self) -> dict[ObjectRef, tuple[GatewayRoute, ...]]:
         by_gateway: dict[ObjectRef, list[GatewayRoute]] = {}
         for ref in sorted(self.gateway_routes):
@@ -153,10 +161,10 @@ class AppMeshReading:
         return {ref: tuple(found) for ref, found in by_gateway.items()}
 
 
-def _changed(objects: Objects, before: Objects) -> frozenset[ObjectRef]:
-    """The objects that are new, other than they were, or gone."""
+def _changed(objects: Objects, before: Objects) -> tuple[ObjectRef, ...]:
+    """The objects that are new, other than they were, or gone; in the order of ``objects``."""
     changed = [ref for ref, obj in objects.items() if before.get(ref) is not obj]
-    return frozenset((*changed, *(before.keys() - objects.keys())))
+    return (*changed, *(before.keys() - objects.keys()))
 
 
 def _read_all(
@@ -174,7 +182,7 @@ def _read_all(
 
 
 def _is_as_read(obj: Object, known: Object) -> bool:
-    return obj.version == known.version and obj.origin == known.origin
+    return obj.version == known.version and obj.file == known.file
 
 
 def _shelves(

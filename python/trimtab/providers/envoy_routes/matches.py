@@ -82,9 +82,9 @@ def _path(match: Any, place: Place) -> dict[str, Any]:
         raise place.refusal(f"asks nothing of the path: give one of {known}")
     if kind == "safe_regex":
         return {"regex": _regex(match.safe_regex, place.at(kind))}
-    if kind == "path_separated_prefix" and len(match.path_separated_prefix) == 1:
-        if match.path_separated_prefix != "/":  # which has a reason of its own
-            raise place.at(kind).refusal("is one character: Envoy asks for two at least")
+    short = kind == "path_separated_prefix" and len(match.path_separated_prefix) == 1
+    if short and match.path_separated_prefix != "/":  # which has a reason of its own
+        raise place.at(kind).refusal("is one character: Envoy asks for two at least")
     ignores_case = match.HasField("case_sensitive") and not match.case_sensitive.value
     return {_PATHS[kind]: getattr(match, kind), "ignore_case": ignores_case}
 

@@ -13,6 +13,12 @@ from trimtab.errors import InvalidDocument
 Source: TypeAlias = Mapping[str, Any] | str | PathLike[str]
 
 _TYPE = "envoy.config.route.v3.RouteConfiguration"
+_LISTED = (
+    "static_route_configs",
+    "staticRouteConfigs",
+    "dynamic_route_configs",
+    "dynamicRouteConfigs",
+)
 _HINT = (
     "give a RouteConfiguration, or what Envoy's /config_dump answers, as a document, as YAML or "
     "JSON text, or as a file"
@@ -39,7 +45,7 @@ def find_configuration(source: Source, name: str | None = None) -> Found:
     names = [str(one.get("name", "")) for one in found]
     wanted = [one for one, its in zip(found, names, strict=True) if name in (None, its)]
     if len(wanted) == 1:
-        return Found(f"{where}: {names[0]}" if len(found) > 1 else where, wanted[0])
+        return Found(f"{where}: {name}" if len(found) > 1 else where, wanted[0])
     known = ", ".join(json.dumps(its) for its in names)
     if name is None:
         raise InvalidDocument(
@@ -129,10 +135,8 @@ def _configurations(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _unwrapped(entry: Mapping[str, Any], *, whole: bool) -> Iterator[Mapping[str, Any]]:
     """Those in one entry of a dump: static and dynamic ones, or itself."""
     kind = str(entry.get("@type", ""))
-    listed = ("static_route_configs", "staticRouteConfigs")
-    listed += ("dynamic_route_configs", "dynamicRouteConfigs")
-    if any(key in entry for key in listed):
-        for key in listed:
+    if any(key in entry for key in _LISTED):
+        for key in _LISTED:
             for one in entry.get(key) or ():
                 yield from _inner(one)
     elif "route_config" in entry or "routeConfig" in entry:
