@@ -6,11 +6,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+RIVALS := $(VENV)/.rivals
 RUST   := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo demo-cluster test lint fmt oracle bench proto crds docs clean
+.PHONY: help setup tools demo demo-cluster test lint fmt oracle bench bench-match proto crds docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -29,6 +30,11 @@ $(READY): pyproject.toml $(RUST)
 	@touch $(READY)
 	@echo "setup: done"
 
+$(RIVALS): pyproject.toml | $(READY)
+	@echo "setup: the routers that the matcher is compared with"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $(READY) $(RIVALS)
+
 tools: $(READY) ## Find, install or build Envoy, etcd, kube-apiserver and Prometheus
 	@$(BIN)/python -m trimtab.testbed
 
@@ -38,7 +44,7 @@ demo: $(READY) ## The main job, live, on a real Envoy; ends with a report
 demo-cluster: $(READY) ## The same on a real kube-apiserver, etcd and Prometheus
 	$(BIN)/trimtab demo --cluster --report report
 
-test: tools ## All tests, on the real servers
+test: tools $(RIVALS) ## All tests, on the real servers
 	cargo test --quiet --workspace --exclude trimtab-py
 	$(PYTEST)
 
@@ -64,11 +70,17 @@ oracle: tools ## The matcher against the real Envoy: CASES=1000000 random cases,
 	$(BIN)/python tests/oracle/run.py --cases $(CASES) --seed $(SEED)
 
 bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
-	$(PYTEST) bench --benchmark-enable --benchmark-only --benchmark-group-by=group
+	$(PYTEST) bench --ignore=bench/match --benchmark-enable --benchmark-only --benchmark-group-by=group
 	$(BIN)/python bench/xds_ack.py
 	$(BIN)/python bench/lint_scale.py
 	$(BIN)/python bench/decided_ack.py
 	$(BIN)/python -m bench.envoy_cpu
+
+bench-match: $(RIVALS) ## The matcher beside other routers, Envoy and its goals (10 minutes)
+	mkdir -p report/bench-match
+	$(PYTEST) bench/match --benchmark-enable --benchmark-only --benchmark-group-by=group \
+	  --benchmark-max-time=0.2 --benchmark-min-rounds=3 --benchmark-json=report/bench-match/groups.json
+	$(BIN)/python -m bench.match $(ARGS)
 
 proto: $(READY) ## Generate the gRPC code
 	sh proto/generate.sh $(BIN)/python

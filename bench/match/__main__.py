@@ -22,6 +22,7 @@ from . import core, picks, plot, report, suite
 from .goals import Figures, Measured, goals
 from .rounds import Times, measure
 
+ENVOY = "envoy"
 CORE_SITES = ("github-203", "site-100k")
 
 
@@ -34,7 +35,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--only", nargs="+", metavar="GROUP", choices=suite.groups(), help=", ".join(suite.groups())
+        "--only", nargs="+", metavar="GROUP", choices=names(), help=", ".join(names())
     )
     parser.add_argument("--rounds", type=int, default=9, help="of each group (9)")
     parser.add_argument(
@@ -47,11 +48,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def names() -> list[str]:
+    return [*suite.groups(), ENVOY]
+
+
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
-    chosen = options.only or [*suite.groups()]
+    chosen = options.only or names()
     told, figures = routing(chosen, options.rounds, options.repeats)
-    seen = Measured(figures, in_rust(chosen), build(chosen), deviations(chosen))
+    seen = Measured(figures, in_rust(chosen), build(chosen), deviations(chosen), envoy(chosen))
     reached = goals(seen)
     head = {
         "command": shlex.join(["python", "-m", "bench.match", *arguments]),
@@ -85,8 +90,12 @@ def routing(
 
 
 def in_rust(chosen: Sequence[str]) -> dict[str, dict[str, Times]]:
-    say("the core alone (cargo bench)")
-    return {name: core.measure(suite.SITES[name]) for name in CORE_SITES if name in chosen}
+    seen: dict[str, dict[str, Times]] = {}
+    for name in CORE_SITES:
+        if name in chosen:
+            say(f"the core alone (cargo bench), {name}")
+            seen[name] = core.measure(suite.SITES[name])
+    return seen
 
 
 def build(chosen: Sequence[str]) -> dict[str, Times]:
@@ -97,6 +106,20 @@ def build(chosen: Sequence[str]) -> dict[str, Times]:
     command = [sys.executable, "-m", "bench.match.build"]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE)
     return {name: Times(rounds) for name, rounds in json.loads(done.stdout).items()}
+
+
+def envoy(chosen: Sequence[str]) -> list[dict[str, float]]:
+    """Of a real Envoy; empty, and told, where there is none."""
+    if ENVOY not in chosen:
+        return []
+    say("the CPU time of Envoy")
+    command = [sys.executable, "bench/envoy_cpu.py", "--json"]
+    done = subprocess.run(command, cwd=core.ROOT, check=False, stdout=subprocess.PIPE)
+    if not done.stdout:
+        say("not measured: see above")
+        return []
+    sizes: list[dict[str, float]] = json.loads(done.stdout)
+    return sizes
 
 
 def deviations(chosen: Sequence[str]) -> dict[int, dict[str, float]]:

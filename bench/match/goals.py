@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ RANDOM = {
     "prefixes-100k": "prefixes",
     "hosts-100k": "templates of 1,000 hosts",
 }
+ENVOY = {1_000: 300, 10_000: 2_000, 100_000: 30_000}
 SLOWER = {"routrie": 6, "werkzeug": 80, "starlette": 500}
 
 
@@ -47,6 +48,7 @@ class Measured:
     core: Mapping[str, Mapping[str, Times]]  # by site
     build: Mapping[str, Times]
     deviations: Mapping[int, Mapping[str, float]]  # by the number of targets, by mode
+    envoy: Sequence[Mapping[str, float]]  # what bench/envoy_cpu.py tells of each size
 
     def ratio(self, group: str, above: str, below: str) -> Spread | None:
         times = self.figures.get(group, {})
@@ -55,14 +57,20 @@ class Measured:
 
 def goals(seen: Measured) -> list[Goal]:
     """Every goal, those that this run has not measured too."""
-    return [*_matching(seen), *_batches(seen), *_building(seen), *_picking(seen)]
+    return [
+        *_matching(seen),
+        *_batches(seen),
+        *_envoy(seen),
+        *_building(seen),
+        *_picking(seen),
+    ]
 
 
 def _matching(seen: Measured) -> Iterator[Goal]:
     yield Goal("match, GitHub-like, 203 routes", 4, "F3", seen.ratio("github-203", OURS, "F3"))
     for rival, bound in SLOWER.items():
         taken = seen.ratio("github-203", rival, OURS)
-        yield Goal(f"{rival} takes, the same", bound, "times", taken, at_least=True)
+        yield Goal(f"{rival} takes for the same", bound, "times", taken, at_least=True)
     hot = seen.ratio("site-100k-hot", OURS, "F3")
     yield Goal("match, 100,000 GitLab-like, 100 hot requests", 5, "F3", hot)
     for group, kind in RANDOM.items():
@@ -77,6 +85,13 @@ def _batches(seen: Measured) -> Iterator[Goal]:
     for group in ("github-203", "site-100k-hot"):
         share = seen.ratio(group, f"{OURS} match_many", OURS)
         yield Goal(f"match_many of 1,000, a request, {group}", 0.6, "single calls", share)
+
+
+def _envoy(seen: Measured) -> Iterator[Goal]:
+    ratios = {one["routes"]: spread([one["ratio_single"]]) for one in seen.envoy}
+    for size, bound in ENVOY.items():
+        what = f"Envoy's CPU for a match takes, {size:,} prefixes"
+        yield Goal(what, bound, "times", ratios.get(size), at_least=True)
 
 
 def _building(seen: Measured) -> Iterator[Goal]:

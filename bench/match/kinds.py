@@ -31,22 +31,22 @@ class Kind(NamedTuple):
     expected: Sequence[str]
 
 
-def prefixes(rng: Random) -> Kind:
-    """100,000 prefixes on one host: what a mesh of many services has."""
+def prefixes(rng: Random, count: int = 100_000) -> Kind:
+    """Prefixes on one host: what a mesh of many services has."""
     return _many(
         "prefixes",
-        100_000,
+        count,
         lambda i: {"prefix": f"/{_noun(i)}/{_word(i)}/{i}/", "hosts": [HOST]},
         lambda i: (f"/{_noun(i)}/{_word(i)}/{i}/x?q=1", HOST, {}),
         rng,
     )
 
 
-def hosts(rng: Random) -> Kind:
-    """100,000 templates over 1,000 hosts."""
+def hosts(rng: Random, count: int = 100_000) -> Kind:
+    """Templates over 1,000 hosts."""
     return _many(
         "templates of 1,000 hosts",
-        100_000,
+        count,
         lambda i: {
             "regex": f"/{_word(i // 1000)}/[^/]+/{_noun(i // 1000)}",
             "hosts": [f"{_noun(i)}-{i % 1000}.shop.example"],
@@ -60,37 +60,37 @@ def hosts(rng: Random) -> Kind:
     )
 
 
-def wildcard_hosts(rng: Random) -> Kind:
-    """10,000 wildcard hosts of 2 to 7 labels."""
+def wildcard_hosts(rng: Random, count: int = 10_000) -> Kind:
+    """Wildcard hosts of 2 to 7 labels."""
 
     def suffix(i: int) -> str:
         return f"{_word(i)}-{i}." + "zone." * (i % 6) + "example"
 
     return _many(
         "wildcard hosts",
-        10_000,
+        count,
         lambda i: {"prefix": "/", "hosts": [f"*.{suffix(i)}"]},
         lambda i: ("/x", f"a.{suffix(i)}", {}),
         rng,
     )
 
 
-def regexes(rng: Random) -> Kind:
-    """10,000 regexes that are no templates."""
+def regexes(rng: Random, count: int = 10_000) -> Kind:
+    """Regexes that are no templates."""
     return _many(
         "regexes",
-        10_000,
+        count,
         lambda i: {"regex": f"/{_noun(i)}/(?:item|entry)-{i}-[0-9]{{2,6}}(?:/[a-z]+)*"},
         lambda i: (f"/{_noun(i)}/entry-{i}-{rng.randrange(10, 10**6)}/abc/de", HOST, {}),
         rng,
     )
 
 
-def ranges(rng: Random) -> Kind:
-    """10,000 ranges of one header below one prefix."""
+def ranges(rng: Random, count: int = 10_000) -> Kind:
+    """Ranges of one header below one prefix."""
     return _many(
         "ranges of a header",
-        10_000,
+        count,
         lambda i: {
             "prefix": "/",
             "headers": [HeaderMatch("x-shard", range=(i * 100, i * 100 + 100))],
@@ -100,8 +100,8 @@ def ranges(rng: Random) -> Kind:
     )
 
 
-def nested(rng: Random) -> Kind:
-    """10,000 prefixes in chains of 40, the longest first."""
+def nested(rng: Random, count: int = 10_000) -> Kind:
+    """Prefixes in chains of 40, the longest first."""
 
     def path(i: int) -> str:
         depth = 40 - i // 250  # rule 0 to 249 are the ends of the 250 chains
@@ -109,7 +109,7 @@ def nested(rng: Random) -> Kind:
 
     return _many(
         "nested prefixes",
-        10_000,
+        count,
         lambda i: {"prefix": path(i) + "/"},
         lambda i: (f"{path(i)}/end", HOST, {}),
         rng,

@@ -16,11 +16,14 @@ NOT_ROUTERS = ("F", "trimtab match_many")
 
 
 def draw(figures: Mapping[str, Mapping[str, Times]], file: Path) -> None:
-    """Writes ``file`` (SVG): the sites that were measured, and what of them each router could."""
+    """Writes ``file`` (SVG): the sites that were measured, and which of them each router could hold;
+    nothing where there is no site."""
+    sites = [name for name in GROWING if name in figures]
+    if not sites:
+        return
     mpl.rcParams["svg.hashsalt"] = "trimtab"  # the same figures, the same file
     drawing = Figure(figsize=(8, 5), layout="constrained")
     axes = drawing.subplots()
-    sites = [name for name in GROWING if name in figures]
     names = dict.fromkeys(name for site in sites for name in figures[site])
     for name in (name for name in names if name not in NOT_ROUTERS):
         points = [(SITES[s].size, figures[s][name].median) for s in sites if name in figures[s]]

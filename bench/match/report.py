@@ -74,6 +74,7 @@ def as_json(
             for site, all_of in seen.core.items()
         },
         "build": {name: times.rounds for name, times in seen.build.items()},
+        "envoy": seen.envoy,
         "deviations": {str(count): modes for count, modes in seen.deviations.items()},
     }
 
@@ -90,6 +91,7 @@ def as_markdown(
             for site, all_of in seen.core.items()
         ),
         ["## Building 100,000 routes from Python", "", *_plain(seen.build)],
+        ["## Envoy's CPU for a match", "", *_envoy(seen.envoy)],
         ["## Stray picks", "", *_deviations(seen.deviations)],
         ["## What each looks at", "", *_covers(told)],
     ]
@@ -132,6 +134,14 @@ def _plain(figures: Mapping[str, Times]) -> Iterator[str]:
     yield "|---|---|---|"
     for name, times in figures.items():
         yield f"| {name} | {figure(times.median)} | {_range(of(times))} |"
+
+
+def _envoy(sizes: Sequence[Mapping[str, float]]) -> Iterator[str]:
+    yield "| prefixes | Envoy, ns | Trimtab, single calls, ns | match_many, ns | times |"
+    yield "|---|---|---|---|---|"
+    for one in sizes:
+        parts = ("routes", "envoy_match_ns", "ours_single_ns", "ours_many_ns", "ratio_single")
+        yield "| " + " | ".join(figure(one[part]) for part in parts) + " |"
 
 
 def _deviations(deviations: Mapping[int, Mapping[str, float]]) -> Iterator[str]:

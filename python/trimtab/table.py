@@ -18,8 +18,8 @@ def from_manifests(
 ) -> RouteTable:
     from trimtab.loading import load_routes
 
-    rules, empty_hosts = load_routes(paths, gateway, values)
-    return RouteTable(rules, empty_hosts=empty_hosts)
+    rules, empty_hosts, ignore_port = load_routes(paths, gateway, values)
+    return RouteTable(rules, empty_hosts=empty_hosts, ignore_port=ignore_port)
 
 
 def from_envoy(source: Mapping[str, Any] | str | PathLike[str], name: str | None) -> RouteTable:

@@ -16,7 +16,7 @@ use std::fs::read_to_string;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use trimtab_core::pick::{RoundRobin, Spread, Weights, sticky};
+use trimtab_core::pick::{RoundRobin, Weights, sticky};
 use trimtab_core::route::{HostPattern, PathMatch, Pattern, Precedence, Request, RouteTable, Rule, Target};
 
 const ROUNDS: usize = 9;
@@ -58,7 +58,6 @@ fn drawn(turn: u64) -> u64 {
 fn picks(count: u32) -> Vec<Timed<'static>> {
     // The same uneven weights as in bench/match/picks.py.
     let weights = Weights::new((0..count).map(|n| 1 + n * 7 % 20)).unwrap();
-    let spread = Spread::new(weights.clone());
     let mut turns = RoundRobin::new(&weights);
     let names: Vec<_> = (0..count).map(|n| format!("t{n}")).collect();
     let each = weights.each();
@@ -73,14 +72,14 @@ fn picks(count: u32) -> Vec<Timed<'static>> {
         };
         Timed(format!("pick {mode}, {count}"), Box::new(run))
     };
-    let even = spread.clone();
+    let (chance, even) = (weights.clone(), weights.clone());
     let by_key = move |turn: u64| {
         let targets = names.iter().map(String::as_str).zip(each.iter().copied());
         sticky(targets, &drawn(turn).to_le_bytes()).unwrap_or(0)
     };
     vec![
         timed("value", Box::new(move |turn| weights.pick(drawn(turn)))),
-        timed("random", Box::new(move |turn| spread.random(7, turn))),
+        timed("random", Box::new(move |turn| chance.random(7, turn))),
         timed("smooth", Box::new(move |turn| even.smooth(7, turn))),
         timed("swrr", Box::new(move |_| turns.next_pick())),
         timed("sticky", Box::new(by_key)),

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects
+from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects, Route
 from trimtab.core.steering import Steering, Way
 from trimtab.ports import Resolution
-from trimtab.providers.appmesh import names, routes, ways
+from trimtab.providers.appmesh import names, routes, users, ways
 from trimtab.providers.appmesh.checks import Checks
 from trimtab.providers.appmesh.documents import KINDS, Document, read_document
 from trimtab.providers.appmesh.model import (
@@ -128,6 +128,9 @@ class AppMeshReading:
             return routes.resolve(self, target, rules)
         return ways.resolve(self, target, rules, steering)
 
+    def shared(self, routes: Sequence[Route]) -> Sequence[str]:
+        return tuple(users.shared(self, routes))
+
     @cached_property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """Of every document, then what only shows when they are put together; each by name."""
@@ -141,6 +144,11 @@ class AppMeshReading:
             for ref, document in self.documents.items()
             if document.resource is None and document.diagnostics
         }
+
+    @cached_property
+    def crowded(self) -> Mapping[ObjectRef, Sequence[users.User]]:
+        """The VirtualNodes to which more than one leads, and all who do."""
+        return users.crowded(self)
 
     @cached_property
     def _routes_by_gateway(self) -> dict[ObjectRef, tuple[GatewayRoute, ...]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from trimtab._core import Rule
@@ -16,10 +16,12 @@ from trimtab.providers.appmesh.values import Protocol
 
 
 class Routes(NamedTuple):
-    """Rules in match order; and the hosts that have none, whose requests get a 404."""
+    """Rules in match order; the hosts that have none, whose requests get a 404; and whether the
+    port of a request's host counts for nothing."""
 
     rules: tuple[Rule, ...]
     empty_hosts: tuple[str, ...] = ()
+    ignore_port: bool = False
 
 
 def gateway_rules(
@@ -57,8 +59,8 @@ def gateway_routes(reading: AppMeshReading, name: str) -> Routes:
 
 
 def client_routes(reading: AppMeshReading) -> Routes:
-    """What the Envoy of a client has: every VirtualService under its name, with any port or none,
-    on the first port that it is offered on. Of services with one name the first has it."""
+    """What the Envoy of a client has: every VirtualService under its name, on the first port that
+    it is offered on. Of services with one name the first has it."""
     rules: list[Rule] = []
     hosts: dict[str, bool] = {}  # and whether a rule names it
     for ref in sorted(reading.services):
@@ -66,15 +68,15 @@ def client_routes(reading: AppMeshReading) -> Routes:
         name = reading.aws_name(service).lower()
         if name in hosts:
             continue
-        found = tuple(_client_rules(reading, service, (name, f"{name}:*")))
+        found = tuple(_client_rules(reading, service, name))
         hosts[name] = bool(found)
         rules += found
-    empty = [name for name, named in hosts.items() if not named]
-    return Routes(tuple(rules), tuple(h for n in empty for h in (n, f"{n}:*")))
+    empty = tuple(name for name, named in hosts.items() if not named)
+    return Routes(tuple(rules), empty, ignore_port=True)
 
 
 def _client_rules(
-    reading: AppMeshReading, service: VirtualService, hosts: Sequence[str]
+    reading: AppMeshReading, service: VirtualService, host: str
 ) -> Iterator[Rule]:
     for entry in hops.service_entries(reading, service):
         if entry.protocol is Protocol.TCP:
@@ -82,7 +84,7 @@ def _client_rules(
         name = service.title
         if entry.router and entry.rule:
             name = f"{entry.router.title}/{entry.rule.name}"
-        yield rule_of(name, entry.match, hosts=hosts, targets=entry.targets, data=entry)
+        yield rule_of(name, entry.match, hosts=(host,), targets=entry.targets, data=entry)
 
 
 def _only_service(entry: hops.GatewayEntry) -> tuple[hops.ServiceShare, ...]:

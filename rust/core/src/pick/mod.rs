@@ -13,7 +13,7 @@ mod sequence;
 mod split;
 mod sticky;
 
-pub use sequence::{RoundRobin, drawn};
+pub use sequence::RoundRobin;
 pub use sticky::sticky;
 
 use guide::Guide;
@@ -75,6 +75,13 @@ impl Weights {
     #[must_use]
     pub fn total(&self) -> u32 {
         self.total
+    }
+
+    /// How many targets there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a positive total has targets")]
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
 
     /// The weight of each target.

@@ -5,12 +5,6 @@ use super::Weights;
 /// 2^64 over the golden ratio: its multiples spread more evenly than any other number's.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The number that is drawn at this turn of the random sequence of `seed`.
-#[must_use]
-pub fn drawn(seed: u64, turn: u64) -> u64 {
-    scrambled(seed.wrapping_add(turn.wrapping_mul(GOLDEN)))
-}
-
 /// Every bit of the number reaches every bit of the result (the finish of `SplitMix64`).
 fn scrambled(number: u64) -> u64 {
     let mixed = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -22,7 +16,7 @@ impl Weights {
     /// The pick at this turn of the random sequence of `seed`.
     #[must_use]
     pub fn random(&self, seed: u64, turn: u64) -> usize {
-        self.scaled(drawn(seed, turn))
+        self.scaled(scrambled(seed.wrapping_add(turn.wrapping_mul(GOLDEN))))
     }
 
     /// The pick at this turn of a sequence that gives every target its share at any time, to

@@ -2,24 +2,40 @@
 
 use super::error::{Fault, RuleError};
 use memchr::memrchr;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 /// One host that a rule serves.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum HostPattern {
     /// This host and no other; a port is part of it.
-    Exact(Box<str>),
+    Exact(Arc<str>),
     /// `*` and then this: at least one byte more, dots or not.
-    Suffix(Box<str>),
+    Suffix(Arc<str>),
     /// This and then `*`: at least one byte more.
-    Prefix(Box<str>),
+    Prefix(Arc<str>),
     /// Every host, and none.
     Any,
 }
 
 /// A host of a request in lower case: hosts are compared without regard to case.
 pub struct Host<'a>(pub &'a [u8]);
+
+/// Whose rules a request may get, where the patterns of several fit its host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HostMode {
+    /// Those of the pattern that fits best, and no others: Envoy's virtual hosts.
+    #[default]
+    Best,
+    /// Those of the pattern that fits best; where none of them matches, those of the next best:
+    /// hostnames of Gateway API routes, where the more specific one comes before anything else.
+    InTurn,
+    /// Those of all patterns that fit, in the one order of the table: the host is a condition of
+    /// each rule like any other.
+    Together,
+}
 
 impl HostPattern {
     /// Reads `name`, `*.suffix`, `prefix.*` or `*`, as Envoy's domains are written.
@@ -28,7 +44,7 @@ impl HostPattern {
     /// An empty text, or a `*` anywhere but at one end.
     pub fn parse(text: &str) -> Result<Self, RuleError> {
         let lower = text.to_ascii_lowercase();
-        let (pattern, rest): (fn(Box<str>) -> Self, &str) =
+        let (pattern, rest): (fn(Arc<str>) -> Self, &str) =
             match (lower.strip_prefix('*'), lower.strip_suffix('*')) {
                 (Some(""), _) => return Ok(Self::Any),
                 (Some(rest), _) => (Self::Suffix, rest),
@@ -98,9 +114,9 @@ impl<T> HostMap<T> {
         self.0.iter()
     }
 
-    /// The best pattern for `host`: the exact one, then the longest suffix, then the longest
-    /// prefix, then `*`. What is chosen stays chosen, whether a rule of it matches or not.
-    pub(crate) fn find(&self, host: &[u8]) -> Option<(&HostPattern, &T)> {
+    /// The patterns that fit `host`, the best first: the exact one, then suffixes and then
+    /// prefixes, the longer ones first, then `*`.
+    pub(crate) fn find_all(&self, host: &[u8]) -> Vec<(&HostPattern, &T)> {
         let host = host.to_ascii_lowercase();
         let host = Host(&host);
         let rank = |pattern: &HostPattern| match pattern {
@@ -109,7 +125,9 @@ impl<T> HostMap<T> {
             HostPattern::Prefix(text) => (1, text.len()),
             HostPattern::Any => (0, 0),
         };
-        self.0.iter().filter(|(pattern, _)| pattern.matches(&host)).max_by_key(|(pattern, _)| rank(pattern))
+        let mut fitting: Vec<_> = self.0.iter().filter(|(pattern, _)| pattern.matches(&host)).collect();
+        fitting.sort_by_key(|(pattern, _)| Reverse(rank(pattern)));
+        fitting
     }
 }
 
@@ -122,7 +140,7 @@ mod tests {
         for pattern in patterns {
             map.entry(HostPattern::parse(pattern).unwrap()).or_insert(*pattern);
         }
-        map.find(host.as_bytes()).map(|(_, pattern)| *pattern)
+        map.find_all(host.as_bytes()).first().map(|(_, pattern)| **pattern)
     }
 
     #[test]

@@ -2,17 +2,18 @@
 //! every faster table is compared with.
 
 use super::HostPattern;
-use super::host::{HostMap, without_port};
+use super::host::{HostMap, HostMode, without_port};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::{Mismatch, Rule};
 use std::fmt;
 use std::sync::Arc;
 
-/// The virtual hosts of a table: for each host pattern the ranks of its rules, ascending.
+/// The hosts of a table: for each host pattern the ranks of its rules, ascending.
 #[derive(Debug, Clone)]
 pub struct VirtualHosts {
     hosts: HostMap<Vec<u32>>,
+    mode: HostMode,
     ignore_port: bool,
 }
 
@@ -32,7 +33,28 @@ impl VirtualHosts {
                 }
             }
         }
-        Self { hosts, ignore_port: false }
+        Self { hosts, mode: HostMode::Best, ignore_port: false }
+    }
+
+    /// These hosts, with the ranks of the rules of each.
+    pub(crate) fn of_lists(lists: impl IntoIterator<Item = (HostPattern, Vec<u32>)>, mode: HostMode) -> Self {
+        let mut hosts = HostMap::new();
+        for (pattern, ranks) in lists {
+            hosts.entry(pattern).or_insert(ranks);
+        }
+        Self { hosts, mode, ignore_port: false }
+    }
+
+    /// The same hosts, with more than the best of them to be asked.
+    #[must_use]
+    pub fn in_mode(self, mode: HostMode) -> Self {
+        Self { mode, ..self }
+    }
+
+    /// Whose rules a request may get.
+    #[must_use]
+    pub fn mode(&self) -> HostMode {
+        self.mode
     }
 
     /// Has the port of a request's host count for nothing when its virtual host is looked for.
@@ -52,11 +74,27 @@ impl VirtualHosts {
         self.hosts.entry(pattern).or_default();
     }
 
-    /// The pattern that fits `host` best, and the ranks of its rules.
+    /// The patterns whose rules a request for `host` may get, the one that fits best first, and
+    /// the ranks of their rules.
     #[must_use]
-    pub fn find(&self, host: &[u8]) -> Option<(&HostPattern, &[u32])> {
+    pub fn find(&self, host: &[u8]) -> Vec<(&HostPattern, &[u32])> {
         let host = if self.ignore_port { without_port(host) } else { host };
-        self.hosts.find(host).map(|(pattern, ranks)| (pattern, ranks.as_slice()))
+        let mut fitting = self.hosts.find_all(host);
+        if self.mode == HostMode::Best {
+            fitting.truncate(1);
+        }
+        fitting.into_iter().map(|(pattern, ranks)| (pattern, ranks.as_slice())).collect()
+    }
+
+    /// The ranks of the rules that a request for `host` may get, in the order in which they are
+    /// tried.
+    fn ranks(&self, host: &[u8]) -> Vec<u32> {
+        let mut ranks: Vec<u32> = self.find(host).into_iter().flat_map(|(_, ranks)| ranks).copied().collect();
+        if self.mode == HostMode::Together {
+            ranks.sort_unstable();
+            ranks.dedup();
+        }
+        ranks
     }
 
     /// All patterns with the ranks of their rules.
@@ -92,7 +130,7 @@ impl LinearTable {
     #[must_use]
     pub fn from_rules(mut rules: Vec<Arc<Rule>>, order: Precedence) -> Self {
         order.sort(&mut rules);
-        let hosts = VirtualHosts::of(&rules);
+        let hosts = VirtualHosts::of(&rules).in_mode(order.host_mode());
         Self::new(rules, hosts)
     }
 
@@ -115,17 +153,18 @@ impl LinearTable {
     }
 
     /// The rank of the rule that gets `request`: of those that serve its host, the first one that
-    /// matches.
+    /// matches, in the order in which the hosts have them tried ([`HostMode`]).
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
         if !request.is_routable() {
             return None;
         }
-        let (_, ranks) = self.hosts.find(request.host)?;
-        ranks
-            .iter()
-            .copied()
-            .find(|rank| self.rule(*rank).is_some_and(|rule| rule.check_request(request).is_ok()))
+        self.tried(request.host).find(|(_, rule)| rule.check_request(request).is_ok()).map(|(rank, _)| rank)
+    }
+
+    /// The rules that a request for `host` may get, in the order in which they are tried.
+    fn tried(&self, host: &[u8]) -> impl Iterator<Item = (u32, &Rule)> {
+        self.hosts.ranks(host).into_iter().filter_map(|rank| Some((rank, self.rule(rank)?)))
     }
 
     /// What became of each rule, in order.
@@ -134,22 +173,25 @@ impl LinearTable {
         if !request.is_routable() {
             return vec![Outcome::NotRoutable; self.rules.len()];
         }
-        let chosen = self.hosts.find(request.host);
-        let ranks = chosen.map_or(&[][..], |(_, ranks)| ranks);
-        let winner = self.find(request);
-        (0_u32..)
-            .zip(&self.rules)
-            .map(|(rank, rule)| {
-                if ranks.binary_search(&rank).is_err() {
-                    return Outcome::OtherHost(chosen.map(|(pattern, _)| pattern));
-                }
-                match (rule.check_request(request), winner) {
-                    (Err(mismatch), _) => Outcome::Failed(mismatch),
-                    (Ok(()), Some(first)) if first < rank => Outcome::Behind(first),
-                    (Ok(()), _) => Outcome::Won,
-                }
-            })
-            .collect()
+        let chosen = self.hosts.find(request.host).first().map(|(pattern, _)| *pattern);
+        let mut outcomes = vec![Outcome::OtherHost(chosen); self.rules.len()];
+        let mut winner = None;
+        for (rank, rule) in self.tried(request.host) {
+            let outcome = match (rule.check_request(request), winner) {
+                (Err(mismatch), _) => Outcome::Failed(mismatch),
+                (Ok(()), Some(first)) => Outcome::Behind(first),
+                (Ok(()), None) => Outcome::Won,
+            };
+            match outcomes.get_mut(rank as usize) {
+                // A rule of several hosts is tried once for each.
+                Some(known @ Outcome::OtherHost(_)) => *known = outcome,
+                _ => continue,
+            }
+            if matches!(outcome, Outcome::Won) {
+                winner = Some(rank);
+            }
+        }
+        outcomes
     }
 }
 

@@ -4,6 +4,7 @@
 //! the rules in order ([`Precedence`]), finds the virtual host by the request's host and answers
 //! with the first rule of it that matches, as Envoy does.
 
+mod chunked;
 mod error;
 mod header;
 mod host;
@@ -17,9 +18,10 @@ mod rule;
 mod table;
 mod text;
 
+pub use chunked::Chunked;
 pub use error::{Fault, RuleError};
 pub use header::{HeaderMatch, HeaderTest};
-pub use host::{Host, HostPattern, without_port};
+pub use host::{Host, HostMode, HostPattern, without_port};
 pub use linear::{LinearTable, Outcome, VirtualHosts};
 pub use order::Precedence;
 pub use path::PathMatch;
@@ -27,5 +29,5 @@ pub use query::{QueryMatch, QueryTest};
 pub use re2::{Pattern, Refusal};
 pub use request::{Headers, NoHeaders, Request};
 pub use rule::{Grpc, Mismatch, Rule, Target, UNSET_PRIORITY};
-pub use table::{RouteTable, TooLarge};
+pub use table::{RouteTable, TooLarge, UpdateError};
 pub use text::{TextKind, TextMatch};

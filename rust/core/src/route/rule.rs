@@ -1,12 +1,13 @@
 //! A rule: what it asks of a request, and where it sends the requests that it gets.
 
 use super::error::{Fault, RuleError};
-use super::header::HeaderMatch;
+use super::header::{HeaderMatch, HeaderTest};
 use super::host::HostPattern;
 use super::path::PathMatch;
 use super::query::QueryMatch;
 use super::re2::Pattern;
 use super::request::Request;
+use super::text::TextKind;
 use crate::pick::Weights;
 use std::fmt;
 
@@ -70,6 +71,17 @@ impl Grpc {
         }
     }
 
+    /// The lengths of the service and of the method, 0 where any will do.
+    #[must_use]
+    pub fn lengths(&self) -> (usize, usize) {
+        match self {
+            Self::Any => (0, 0),
+            Self::Service(service) => (service.len(), 0),
+            Self::Method(service, method) => (service.len(), method.len()),
+            Self::AnyService(method) => (0, method.len()),
+        }
+    }
+
     /// A call's path is `/package.Service/Method`.
     fn path(&self) -> Result<Option<PathMatch>, RuleError> {
         Ok(match self {
@@ -96,7 +108,7 @@ pub struct Rule {
     methods: Vec<Box<str>>,
     scheme: Option<Box<str>>,
     port: Option<u16>,
-    grpc: bool,
+    grpc: Option<Grpc>,
     headers: Vec<HeaderMatch>,
     query: Vec<QueryMatch>,
     priority: Option<u32>,
@@ -115,7 +127,7 @@ impl Rule {
             methods: Vec::new(),
             scheme: None,
             port: None,
-            grpc: false,
+            grpc: None,
             headers: Vec::new(),
             query: Vec::new(),
             priority: None,
@@ -142,6 +154,7 @@ impl Rule {
     #[must_use]
     pub fn with_targets(mut self, targets: Vec<Target>) -> Self {
         self.targets = targets;
+        self.weights = None;
         self
     }
 
@@ -176,7 +189,7 @@ impl Rule {
     /// # Errors
     /// When the rule has a path already, and the calls would need another.
     pub fn set_grpc(&mut self, grpc: &Grpc) -> Result<(), RuleError> {
-        self.grpc = true;
+        self.grpc = Some(grpc.clone());
         if let Some(path) = grpc.path()? {
             if self.path.is_some() {
                 return Err(RuleError::of("grpc", Fault::OneOf("a path and a gRPC service or method")));
@@ -267,7 +280,13 @@ impl Rule {
     /// Whether it is for gRPC calls only.
     #[must_use]
     pub fn is_grpc(&self) -> bool {
-        self.grpc
+        self.grpc.is_some()
+    }
+
+    /// Which gRPC calls it is for, where it is for these only.
+    #[must_use]
+    pub fn grpc(&self) -> Option<&Grpc> {
+        self.grpc.as_ref()
     }
 
     /// What it asks of headers.
@@ -280,6 +299,23 @@ impl Rule {
     #[must_use]
     pub fn query(&self) -> &[QueryMatch] {
         &self.query
+    }
+
+    /// The regexes in what it asks.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let headers = self.headers.iter().filter_map(|header| match header.test() {
+            HeaderTest::Text(text) => Some(text),
+            HeaderTest::Present(_) | HeaderTest::Range(..) => None,
+        });
+        let path = self.path.iter().filter_map(|path| match path {
+            PathMatch::Text(text) => Some(text),
+            PathMatch::Any | PathMatch::Separated { .. } => None,
+        });
+        let texts = path.chain(headers).chain(self.query.iter().filter_map(QueryMatch::text));
+        texts.filter_map(|text| match text.kind() {
+            TextKind::Regex(pattern) => Some(pattern),
+            _ => None,
+        })
     }
 
     /// How many conditions it has besides host and path.
@@ -298,6 +334,12 @@ impl Rule {
         self.pick_index(value).and_then(|index| self.targets.get(index))
     }
 
+    /// The weights of its targets; `None` when it has none.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Weights> {
+        self.weights.as_ref()
+    }
+
     /// The same as a place in the list of targets.
     #[must_use]
     pub fn pick_index(&self, value: u64) -> Option<usize> {
@@ -313,7 +355,7 @@ impl Rule {
             ask(path.matches(request), Mismatch::Path(path))?;
         }
         self.check_entry(request)?;
-        if self.grpc {
+        if self.is_grpc() {
             ask(Self::asks_grpc(request), Mismatch::Grpc)?;
         }
         for header in &self.headers {

@@ -1,14 +1,15 @@
 //! Building indexes: from what rules ask of a text to where the text is looked up.
 
-use super::bucket::{Item, group_best};
+use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
-use super::exact::{ExactMap, Found};
+use super::exact::ExactMap;
 use super::inside::Inside;
 use super::needs::AllNeeds;
+use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
 use crate::route::re2::{Piece, Row, Run, RunTest};
-use crate::route::{PathMatch, Pattern, TextKind, TextMatch};
+use crate::route::{PathMatch, Pattern, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +17,57 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_LENGTHS: usize = 10;
 /// So many engines for patterns are made with the table; the others when they are first used.
 const PREPARED: usize = 1000;
-/// So few keys are walked to in no time.
-const FEW_KEYS: usize = 16;
 
-/// A table that is not built: it would take more than 32-bit numbers count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TooLarge;
+/// The most memory that the programs of all regexes of a table may take, in bytes.
+pub(super) const REGEX_LIMIT: usize = 256 << 20;
+
+/// Checks that the regexes of these rules, each counted once, are not too large together.
+pub(super) fn check_regexes<'r>(rules: impl Iterator<Item = &'r Rule>, limit: usize) -> Result<(), TooLarge> {
+    let (mut seen, mut size) = (BTreeSet::new(), 0);
+    for rule in rules {
+        for pattern in rule.patterns().filter(|pattern| pattern.program_size() > 0) {
+            if seen.insert(pattern.source()) {
+                size += pattern.program_size();
+            }
+        }
+        if size > limit {
+            return Err(TooLarge::Regexes(rule.name().to_owned()));
+        }
+    }
+    Ok(())
+}
+
+/// Why a table is not built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TooLarge {
+    /// It would take more than 32-bit numbers count.
+    Places,
+    /// With the regexes of the rule of this name, those of the table take more memory than is set
+    /// aside for them.
+    Regexes(String),
+    /// This host pattern is the last of a row of wildcards that fit one host, while all of them
+    /// count.
+    Hosts(String),
+}
 
 impl std::fmt::Display for TooLarge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the table is too large: more than 4294967294 bytes of text, or as many places")
+        match self {
+            Self::Places => f.write_str(
+                "the table is too large: more than 4294967294 bytes of text, or as many places; \
+                 divide it into several tables",
+            ),
+            Self::Regexes(rule) => write!(
+                f,
+                "rule {rule:?}: with its regexes those of the table take more than {REGEX_LIMIT} bytes; \
+                 leave some out, or write them as prefixes and segments such as '[^/]+', which take none"
+            ),
+            Self::Hosts(pattern) => write!(
+                f,
+                "host {pattern:?}: too many wildcards fit one host, more than 16 suffixes or 16 prefixes; \
+                 leave some out, or make virtual hosts of them, of which one counts"
+            ),
+        }
     }
 }
 
@@ -58,7 +100,7 @@ pub(super) struct Builder<'r> {
     classes: BTreeMap<Run, u8>,
     /// The shapes of patterns, by their source: routes like to share them.
     patterns: BTreeMap<Box<str>, u32>,
-    sets: u32,
+    pub sets: u32,
 }
 
 /// The keys of one index, by where they go.
@@ -93,6 +135,7 @@ impl<'r> Builder<'r> {
                 Asked::Text(text) => self.sort_in(&mut keys, text, item)?,
             }
         }
+        let shapes = self.templates(&mut keys.forward, &mut keys.exact)?;
         let exact = self.exact(keys.exact)?;
         let starts = take_starts(&mut keys.forward);
         let lengths = number(self.out.lengths.len())?;
@@ -100,6 +143,7 @@ impl<'r> Builder<'r> {
         let index = Index {
             min_rank,
             exact,
+            shapes,
             lengths,
             length_count: number(self.out.lengths.len())? - lengths,
             starts: self.exact(starts)?,
@@ -206,6 +250,11 @@ impl<'r> Builder<'r> {
         Some(key)
     }
 
+    /// The number of a class that some row has.
+    pub(super) fn known_class(&self, run: &Run) -> Option<u8> {
+        self.classes.get(run).copied()
+    }
+
     fn class(&mut self, run: Run) -> Option<u8> {
         if let Some(class) = self.classes.get(&run) {
             return Some(*class);
@@ -227,7 +276,7 @@ impl<'r> Builder<'r> {
             parts.extend(group.first().map(|(part, _)| *part));
             buckets.push(self.bucket(group.iter().map(|(_, item)| *item).collect())?);
         }
-        self.out.inside.push(Inside::new(&parts, buckets).ok_or(TooLarge)?);
+        self.out.inside.push(Inside::new(&parts, buckets).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 
@@ -237,14 +286,12 @@ impl<'r> Builder<'r> {
             return Ok(NONE);
         }
         let set = self.sets;
-        self.sets = set.checked_add(1).ok_or(TooLarge)?;
+        self.sets = set.checked_add(1).ok_or(TooLarge::Places)?;
         keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            let items = group.iter().map(|(_, item)| *item).collect();
-            let (best, items) = group_best(self.needs, items);
-            let bucket = self.bucket(items)?;
+            let found = self.known(group.iter().map(|(_, item)| *item).collect())?;
             let text = group.first().map_or(&b""[..], |(text, _)| text);
-            self.out.exact.add(set, text, Found { best, bucket }).ok_or(TooLarge)?;
+            self.out.exact.add_text(set, text, &found).ok_or(TooLarge::Places)?;
         }
         Ok(set)
     }
@@ -284,12 +331,31 @@ fn lengths_of(texts: &[(Cow<'_, [u8]>, Item)]) -> Vec<Length> {
 
 /// A place in an array as a 32-bit number.
 pub(super) fn number(place: usize) -> Result<u32, TooLarge> {
-    u32::try_from(place).ok().filter(|number| *number != NONE).ok_or(TooLarge)
+    u32::try_from(place).ok().filter(|number| *number != NONE).ok_or(TooLarge::Places)
 }
 
 impl Item {
     /// The same item, which asks `check` of the text that is being sorted in.
     fn with_check(self, check: u32) -> Self {
         Self { here: Place { along: 0, check }, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_many_regexes_are_refused_by_the_name_of_the_rule() {
+        let rule = |name: &str, pattern: &str| {
+            Rule::named(name).with_path(PathMatch::regex(Pattern::new(pattern).unwrap()))
+        };
+        let rules =
+            [rule("a", "/.*a.*"), rule("rows", "/[^/]+"), rule("same", "/.*a.*"), rule("b", "/.*b.*")];
+        let size = rules[0].patterns().map(Pattern::program_size).sum::<usize>();
+        assert_eq!(check_regexes(rules[..3].iter(), size), Ok(()));
+        let refused = check_regexes(rules.iter(), size).unwrap_err();
+        assert_eq!(refused, TooLarge::Regexes("b".into()));
+        assert!(refused.to_string().starts_with("rule \"b\": with its regexes"));
     }
 }

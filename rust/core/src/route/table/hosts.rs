@@ -1,4 +1,4 @@
-//! From the host of a request to the rules that serve it.
+//! From the host of a request to the patterns that fit it.
 
 use super::bucket::Item;
 use super::build::{Builder, TooLarge, number};
@@ -6,25 +6,35 @@ use super::bytes::NONE;
 use super::compiled::{NOTHING, Parts};
 use super::exact::Found;
 use super::needs::AllNeeds;
-use super::trie::{Backward, Forward, Visitor};
+use super::trie::{Folded, FoldedBackward, Visitor};
 use super::trie_build::Key;
 use crate::route::HostPattern;
+use crate::route::host::HostMode;
 use std::borrow::Cow;
 use std::cmp::Reverse;
 
-/// A host that is no longer than this is made small without asking for memory.
-const USUAL: usize = 256;
+/// Where the rules of more than one pattern count, no host may have more suffixes, and no more
+/// prefixes, than this: each of them is a search.
+const MAX_FITTING: u32 = 16;
 
-/// Every host pattern of a table, and what each leads to. The longest wildcard that fits is the one
-/// of the best rank, since ranks are given here by length.
+/// Every host pattern of a table, by its place in their list. The longest wildcard that fits is the
+/// one of the best rank, since ranks are given here by length.
 #[derive(Debug)]
 pub(super) struct HostIndex {
     parts: Parts,
     suffixes: u32,
     prefixes: u32,
-    /// What the wildcards lead to, by their rank.
-    wildcards: Vec<u32>,
+    /// The wildcards by their rank.
+    wildcards: Vec<Wildcard>,
     any: u32,
+}
+
+/// A suffix or a prefix.
+#[derive(Debug, Clone, Copy)]
+struct Wildcard {
+    place: u32,
+    /// The rank of the longest other one that fits wherever this one does, where that matters.
+    next: u32,
 }
 
 /// The best rank that a walk meets.
@@ -41,30 +51,32 @@ impl Visitor for Best {
 }
 
 impl HostIndex {
-    /// An index of these patterns with what each leads to.
-    pub(super) fn new<'p>(
-        patterns: impl IntoIterator<Item = (&'p HostPattern, u32)>,
-        seed: u64,
-    ) -> Result<Self, TooLarge> {
+    /// An index of these patterns.
+    ///
+    /// # Errors
+    /// When there are too many of them, or too many fit one host while all of them count.
+    pub(super) fn new(patterns: &[HostPattern], mode: HostMode, seed: u64) -> Result<Self, TooLarge> {
         let needs = AllNeeds::default();
         let mut builder = Builder::new(&needs, seed);
-        let mut wildcards = Vec::new();
+        let mut wild = Vec::new();
         let mut any = NONE;
-        for (pattern, leads_to) in patterns {
+        for (place, pattern) in patterns.iter().enumerate() {
+            let place = number(place)?;
             match pattern {
-                HostPattern::Any => any = leads_to,
+                HostPattern::Any => any = place,
                 HostPattern::Exact(host) => {
-                    let found = Found { best: leads_to, bucket: NONE };
-                    builder.out.exact.add(0, host.as_bytes(), found).ok_or(TooLarge)?;
+                    builder
+                        .out
+                        .exact
+                        .add_text(0, host.as_bytes(), &Found::one(place))
+                        .ok_or(TooLarge::Places)?;
                 }
-                HostPattern::Suffix(text) | HostPattern::Prefix(text) => {
-                    wildcards.push((text, pattern, leads_to));
-                }
+                HostPattern::Suffix(text) | HostPattern::Prefix(text) => wild.push((text, pattern, place)),
             }
         }
-        wildcards.sort_by_key(|(text, ..)| Reverse(text.len()));
+        wild.sort_by_key(|(text, ..)| Reverse(text.len()));
         let (mut suffixes, mut prefixes) = (Vec::new(), Vec::new());
-        for (rank, (text, pattern, _)) in wildcards.iter().enumerate() {
+        for (rank, (text, pattern, _)) in wild.iter().enumerate() {
             let item = Item::of(number(rank)?);
             if matches!(pattern, HostPattern::Suffix(_)) {
                 suffixes.push(Key::new(Cow::Owned(text.bytes().rev().collect()), NOTHING, item));
@@ -73,45 +85,93 @@ impl HostIndex {
             }
         }
         let (suffixes, prefixes) = (builder.trie(suffixes)?, builder.trie(prefixes)?);
-        let wildcards = wildcards.into_iter().map(|(.., leads_to)| leads_to).collect();
-        Ok(Self { parts: builder.finish(), suffixes, prefixes, wildcards, any })
+        let wildcards = wild.iter().map(|(.., place)| Wildcard { place: *place, next: NONE }).collect();
+        let mut index = Self { parts: builder.finish(), suffixes, prefixes, wildcards, any };
+        if mode != HostMode::Best {
+            index.link(&wild.iter().map(|(_, pattern, _)| *pattern).collect::<Vec<_>>())?;
+        }
+        Ok(index)
     }
 
-    /// What the best pattern for `host` leads to: the exact one, the longest suffix, the longest
-    /// prefix, any.
-    pub(super) fn find(&self, host: &[u8]) -> Option<u32> {
-        if let Some(found) = self.parts.exact.find::<true>(0, host) {
-            return Some(found.best);
+    /// Leads from each of these wildcards, which are in the order of ranks, to the next one that fits.
+    fn link(&mut self, patterns: &[&HostPattern]) -> Result<(), TooLarge> {
+        let mut depths = vec![0; patterns.len()];
+        for (rank, pattern) in patterns.iter().enumerate().rev() {
+            let next = match pattern {
+                HostPattern::Suffix(text) => self.suffix(text.as_bytes()),
+                HostPattern::Prefix(text) => self.prefix(text.as_bytes()),
+                HostPattern::Exact(_) | HostPattern::Any => NONE,
+            };
+            let depth = depths.get(next as usize).map_or(1, |depth| depth + 1);
+            if depth > MAX_FITTING {
+                return Err(TooLarge::Hosts(pattern.to_string()));
+            }
+            if let (Some(known), Some(wildcard)) = (depths.get_mut(rank), self.wildcards.get_mut(rank)) {
+                (*known, wildcard.next) = (depth, next);
+            }
         }
-        if self.wildcards.is_empty() {
-            return Some(self.any).filter(|any| *any != NONE);
-        }
-        let mut usual = [0; USUAL];
-        let mut unusual = Vec::new();
-        let small = if let Some(small) = usual.get_mut(..host.len()) {
-            small
-        } else {
-            unusual.resize(host.len(), 0);
-            unusual.as_mut_slice()
-        };
-        for (to, from) in small.iter_mut().zip(host) {
-            *to = from.to_ascii_lowercase();
-        }
-        self.wildcard(small).or(Some(self.any)).filter(|found| *found != NONE)
+        Ok(())
     }
 
-    /// A star stands for at least one byte, so the one at the star's end is left out.
-    fn wildcard(&self, host: &[u8]) -> Option<u32> {
+    fn exact(&self, host: &[u8]) -> Option<u32> {
+        self.parts.exact.find_text::<true>(0, host).map(|found| found.plain[0].rank)
+    }
+
+    /// The rank of the longest suffix. A star stands for at least one byte, so the first one is
+    /// left out.
+    fn suffix(&self, host: &[u8]) -> u32 {
         let mut best = Best(NONE);
-        self.parts.tries.walk(self.suffixes, &Backward(host.get(1..)?), &mut best);
-        if best.0 == NONE {
-            self.parts.tries.walk(self.prefixes, &Forward(host.get(..host.len() - 1)?), &mut best);
+        if let Some(rest) = host.get(1..) {
+            self.parts.tries.walk(self.suffixes, &FoldedBackward(rest), &mut best);
         }
-        self.wildcards.get(best.0 as usize).copied()
+        best.0
+    }
+
+    /// The rank of the longest prefix.
+    fn prefix(&self, host: &[u8]) -> u32 {
+        let mut best = Best(NONE);
+        if let Some((_, rest)) = host.split_last() {
+            self.parts.tries.walk(self.prefixes, &Folded(rest), &mut best);
+        }
+        best.0
+    }
+
+    /// The best pattern for `host`: the exact one, the longest suffix, the longest prefix, any.
+    pub(super) fn best(&self, host: &[u8]) -> Option<u32> {
+        if let Some(place) = self.exact(host) {
+            return Some(place);
+        }
+        let wild = |rank: u32| self.wildcards.get(rank as usize).map(|wildcard| wildcard.place);
+        let any = Some(self.any).filter(|any| *any != NONE);
+        if self.wildcards.is_empty() {
+            return any;
+        }
+        wild(self.suffix(host)).or_else(|| wild(self.prefix(host))).or(any)
+    }
+
+    /// Calls `visit` with every pattern that fits `host`, the best first, until it answers true.
+    pub(super) fn each(&self, host: &[u8], mut visit: impl FnMut(u32) -> bool) {
+        if self.exact(host).is_some_and(&mut visit) {
+            return;
+        }
+        if !self.wildcards.is_empty() {
+            for start in [Self::suffix, Self::prefix] {
+                let mut rank = start(self, host);
+                while let Some(wildcard) = self.wildcards.get(rank as usize) {
+                    if visit(wildcard.place) {
+                        return;
+                    }
+                    rank = wildcard.next;
+                }
+            }
+        }
+        if self.any != NONE {
+            visit(self.any);
+        }
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.parts.exact.size_bytes() + self.parts.tries.size_bytes() + size_of_val(self.wildcards.as_slice())
+        self.parts.size_bytes() + size_of_val(self.wildcards.as_slice())
     }
 }
 
@@ -129,13 +189,30 @@ mod tests {
         ) {
             let patterns: Vec<HostPattern> = patterns.iter().map(|text| HostPattern::parse(text).unwrap()).collect();
             let mut map = HostMap::new();
-            for (number, pattern) in (0_u32..).zip(&patterns) {
-                map.entry(pattern.clone()).or_insert(number);
+            for (place, pattern) in (0_u32..).zip(&patterns) {
+                map.entry(pattern.clone()).or_insert(place);
             }
-            let index = HostIndex::new((0_u32..).zip(&patterns).map(|(number, pattern)| (pattern, number)), 7).unwrap();
+            let index = HostIndex::new(&patterns, HostMode::Together, 7).unwrap();
             for host in hosts {
-                prop_assert_eq!(index.find(host.as_bytes()), map.find(host.as_bytes()).map(|(_, number)| *number), "{}", host);
+                let expected: Vec<u32> = map.find_all(host.as_bytes()).into_iter().map(|(_, place)| *place).collect();
+                let mut found = Vec::new();
+                index.each(host.as_bytes(), |place| {
+                    found.push(place);
+                    false
+                });
+                prop_assert_eq!(index.best(host.as_bytes()), expected.first().copied(), "{}", host);
+                prop_assert_eq!(found, expected, "{}", host);
             }
         }
+    }
+
+    #[test]
+    fn too_many_wildcards_for_one_host_are_refused_where_all_of_them_count() {
+        let patterns: Vec<_> =
+            (1..=17).map(|n| HostPattern::parse(&format!("*{}", ".a".repeat(n))).unwrap()).collect();
+        assert!(HostIndex::new(&patterns, HostMode::Best, 7).is_ok());
+        assert!(HostIndex::new(patterns.get(..16).unwrap(), HostMode::InTurn, 7).is_ok());
+        let refused = HostIndex::new(&patterns, HostMode::InTurn, 7).unwrap_err();
+        assert_eq!(refused, TooLarge::Hosts(format!("*{}", ".a".repeat(17))));
     }
 }

@@ -9,103 +9,256 @@ mod hosts;
 mod inside;
 mod needs;
 mod ranges;
+mod segments;
+mod served;
+mod shard;
+mod templates;
 mod trie;
 mod trie_build;
+mod update;
 
 #[cfg(test)]
 mod model_tests;
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod update_tests;
 
 pub use build::TooLarge;
+pub use update::UpdateError;
 
-use super::host::without_port;
-use super::linear::VirtualHosts;
+use super::chunked::Chunked;
+use super::host::{HostMode, HostPattern, without_port};
+use super::linear::{LinearTable, VirtualHosts};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
-use bucket::Item;
-use build::{Builder, number};
+use build::{REGEX_LIMIT, check_regexes, number};
 use bytes::{NONE, split_target};
-use compiled::{Compiled, Search};
 use hosts::HostIndex;
-use needs::{AllNeeds, Probe};
+use needs::Names;
+use served::{Numbers, Served};
+use shard::{Shard, USUAL_RULES};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// The rules of a table in order, compiled: answers as [`super::LinearTable`] does, at any size.
-#[derive(Debug)]
+///
+/// A rule is known by its number: its place in the order when the table was built. A table is never
+/// changed; [`RouteTable::with_targets`] and [`RouteTable::with_host`] make another one, which
+/// shares with it all that is the same. In it a rule keeps its number, and of two rules of one host
+/// the one with the lower number is tried first.
+#[derive(Debug, Clone)]
 pub struct RouteTable {
-    hosts: HostIndex,
+    hosts: Arc<HostIndex>,
+    /// The host patterns, ascending.
+    patterns: Arc<[HostPattern]>,
+    mode: HostMode,
     ignore_port: bool,
-    compiled: Compiled,
+    /// What each pattern leads to.
+    served: Chunked<Served>,
+    shards: Chunked<Arc<Shard>>,
+    /// The rules by their numbers.
+    rules: Chunked<Option<Numbered>>,
+    /// The numbers below the highest that no rule has, ascending.
+    free: Vec<u32>,
+    names: Arc<Names>,
+    /// The numbers of the rules in the order of their names, once somebody asks for it.
+    by_name: Arc<OnceLock<Box<[u32]>>>,
+    seed: u64,
+}
+
+/// A rule, and how many host patterns lead to it.
+#[derive(Debug, Clone)]
+struct Numbered {
+    rule: Arc<Rule>,
+    patterns: u32,
 }
 
 impl RouteTable {
-    /// Puts the rules in order and compiles them. `seed` is for the hash tables: whoever sends
-    /// requests should not be able to guess it.
+    /// Puts the rules in order and compiles them, with the hosts that go with the order. `seed` is
+    /// for the hash tables: whoever sends requests should not be able to guess it.
     ///
     /// # Errors
-    /// When the table would take more than 32-bit numbers count.
+    /// When a bound is passed that keeps the table's size and time in bounds.
     pub fn from_rules(mut rules: Vec<Arc<Rule>>, order: Precedence, seed: u64) -> Result<Self, TooLarge> {
         order.sort(&mut rules);
-        let hosts = VirtualHosts::of(&rules);
+        let hosts = VirtualHosts::of(&rules).in_mode(order.host_mode());
         Self::new(rules, &hosts, seed)
     }
 
-    /// Compiles rules that are in order, for these virtual hosts.
+    /// Compiles rules that are in order, for these hosts.
     ///
     /// # Errors
-    /// When the table would take more than 32-bit numbers count.
-    pub fn new(rules: Vec<Arc<Rule>>, virtual_hosts: &VirtualHosts, seed: u64) -> Result<Self, TooLarge> {
+    /// When a bound is passed that keeps the table's size and time in bounds.
+    pub fn new(rules: Vec<Arc<Rule>>, hosts: &VirtualHosts, seed: u64) -> Result<Self, TooLarge> {
         number(rules.len())?;
-        let needs = AllNeeds::of(rules).ok_or(TooLarge)?;
-        let mut builder = Builder::new(&needs, seed);
-        // Hosts that have the same rules share one index.
-        let mut indexes: BTreeMap<&[u32], u32> = BTreeMap::new();
-        let mut hosts = Vec::new();
-        for (pattern, ranks) in virtual_hosts.iter() {
-            let index = if let Some(index) = indexes.get(ranks) {
-                *index
-            } else {
-                let rule =
-                    |rank: &u32| Some((needs.rules.get(*rank as usize)?.path().into(), Item::of(*rank)));
-                let index = builder.index(ranks.iter().filter_map(rule).collect())?;
-                indexes.insert(ranks, index);
-                index
-            };
-            hosts.push((pattern, index));
+        check_regexes(rules.iter().map(AsRef::as_ref), REGEX_LIMIT)?;
+        let mut names = Names::default();
+        for rule in &rules {
+            names.learn(rule).ok_or(TooLarge::Places)?;
         }
-        let hosts = HostIndex::new(hosts, seed)?;
-        let parts = builder.finish();
-        Ok(Self { hosts, ignore_port: virtual_hosts.ignores_port(), compiled: Compiled { needs, parts } })
+        let names = Arc::new(names);
+        let patterns: Arc<[HostPattern]> = hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
+        let (served, shards) = Self::compile(&rules, hosts, &names, seed)?;
+        let mut counts = vec![0_u32; rules.len()];
+        for rank in hosts.iter().flat_map(|(_, ranks)| ranks) {
+            if let Some(count) = counts.get_mut(*rank as usize) {
+                *count += 1;
+            }
+        }
+        let numbered =
+            rules.into_iter().zip(counts).map(|(rule, patterns)| Some(Numbered { rule, patterns }));
+        Ok(Self {
+            hosts: Arc::new(HostIndex::new(&patterns, hosts.mode(), seed)?),
+            patterns,
+            mode: hosts.mode(),
+            ignore_port: hosts.ignores_port(),
+            served,
+            shards,
+            rules: numbered.collect(),
+            free: Vec::new(),
+            names,
+            by_name: Arc::default(),
+            seed,
+        })
     }
 
-    /// The rules in the order in which they are tried.
+    /// Compiles the rules of each host. Hosts that have the same rules share what they lead to.
+    fn compile(
+        rules: &[Arc<Rule>],
+        hosts: &VirtualHosts,
+        names: &Arc<Names>,
+        seed: u64,
+    ) -> Result<(Chunked<Served>, Chunked<Arc<Shard>>), TooLarge> {
+        let mut lists: Vec<&[u32]> = Vec::new();
+        let mut known: BTreeMap<&[u32], usize> = BTreeMap::new();
+        let mut leads_to = Vec::new();
+        for (_, ranks) in hosts.iter() {
+            leads_to.push(*known.entry(ranks).or_insert_with(|| {
+                lists.push(ranks);
+                lists.len() - 1
+            }));
+        }
+        let (mut served, mut shards) = (Vec::with_capacity(lists.len()), Vec::new());
+        let mut left = lists.as_slice();
+        while !left.is_empty() {
+            let mut count = 0;
+            let many = left.iter().take_while(|list| {
+                count += list.len();
+                count <= USUAL_RULES
+            });
+            let (now, later) = left.split_at(many.count().max(1));
+            let of_list =
+                |list: &&[u32]| list.iter().filter_map(|rank| rules.get(*rank as usize)).cloned().collect();
+            let (shard, listed) = Shard::new(now.iter().map(of_list).collect(), names, seed)?;
+            let place = number(shards.len())?;
+            served.extend(
+                now.iter().zip(listed).map(|(ranks, listed)| Served::new(place, listed, Numbers::of(ranks))),
+            );
+            shards.push(Arc::new(shard));
+            left = later;
+        }
+        Ok((
+            leads_to.iter().filter_map(|list| served.get(*list)).cloned().collect(),
+            shards.into_iter().collect(),
+        ))
+    }
+
+    /// The rules with their numbers. In a table that was built at once the numbers are those of the
+    /// order, from 0; numbers of rules that are gone are left out.
+    pub fn rules(&self) -> impl Iterator<Item = (u32, &Arc<Rule>)> {
+        (0_u32..).zip(self.rules.iter()).filter_map(|(number, rule)| Some((number, &rule.as_ref()?.rule)))
+    }
+
+    /// The rule of this number.
     #[must_use]
-    pub fn rules(&self) -> &[Arc<Rule>] {
-        &self.compiled.needs.rules
+    pub fn rule(&self, number: u32) -> Option<&Arc<Rule>> {
+        self.rules.get(number as usize)?.as_ref().map(|numbered| &numbered.rule)
     }
 
-    /// The names of the headers that rules ask about, by the numbers that [`super::Headers`] is told.
+    /// The numbers of the rules of this name. The first call sorts the names; tables that differ
+    /// from this one in targets only need not do it again.
     #[must_use]
-    pub fn header_names(&self) -> &[Box<str>] {
-        &self.compiled.needs.headers
+    pub fn named(&self, name: &str) -> &[u32] {
+        let name_of = |number: &u32| self.rule(*number).map_or("", |rule| rule.name());
+        let sorted = self.by_name.get_or_init(|| {
+            let mut numbers: Box<[u32]> = self.rules().map(|(number, _)| number).collect();
+            numbers.sort_by_key(name_of);
+            numbers
+        });
+        let start = sorted.partition_point(|number| name_of(number) < name);
+        let end = sorted.partition_point(|number| name_of(number) <= name);
+        sorted.get(start..end).unwrap_or_default()
     }
 
-    /// The rank of the rule that gets `request`.
+    /// The names of the headers that rules ask about, by the numbers that [`super::Headers`] is
+    /// told. Names that a table was made with stay in the tables that are made from it.
+    #[must_use]
+    pub fn header_names(&self) -> &[Arc<str>] {
+        self.names.list()
+    }
+
+    /// The number of the rule that gets `request`.
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
-        let (path, query) = split_target(request.target)?;
+        let asked = split_target(request.target)?;
         let host = if self.ignore_port { without_port(request.host) } else { request.host };
-        let index = self.hosts.find(host)?;
-        let probe = Probe::new(&self.compiled.needs, request, path, query);
-        let mut search = Search::new(&self.compiled.parts, probe, NONE);
-        search.path(index);
-        Some(search.best()).filter(|best| *best != NONE)
+        match self.mode {
+            HostMode::Best => self.search(self.hosts.best(host)?, request, asked, NONE),
+            HostMode::InTurn => {
+                let mut found = None;
+                self.hosts.each(host, |place| {
+                    found = self.search(place, request, asked, NONE);
+                    found.is_some()
+                });
+                found
+            }
+            HostMode::Together => {
+                let mut best = NONE;
+                self.hosts.each(host, |place| {
+                    best = self.search(place, request, asked, best).unwrap_or(best);
+                    false
+                });
+                Some(best).filter(|best| *best != NONE)
+            }
+        }
+    }
+
+    /// The number of the rule that gets `request` among those of a host, if it is less than `bound`.
+    fn search(&self, place: u32, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
+        let served = self.served.get(place as usize)?;
+        let shard = self.shards.get(served.shard as usize)?;
+        let bound = if bound == NONE { NONE } else { served.place_of(bound) };
+        shard.find(served.listed.index, request, asked, bound).and_then(|place| served.number(place))
+    }
+
+    /// The same rules as a list: the rank of a rule in it is its place in [`RouteTable::rules`].
+    #[must_use]
+    pub fn linear(&self) -> LinearTable {
+        let mut ranks = vec![NONE; self.rules.len()];
+        let mut rules = Vec::new();
+        for (rank, (number, rule)) in (0_u32..).zip(self.rules()) {
+            if let Some(known) = ranks.get_mut(number as usize) {
+                *known = rank;
+            }
+            rules.push(rule.clone());
+        }
+        let lists = self.patterns.iter().zip(self.served.iter()).map(|(pattern, served)| {
+            let ranks = served.numbers.iter().filter_map(|number| ranks.get(number as usize)).copied();
+            (pattern.clone(), ranks.collect())
+        });
+        LinearTable::new(rules, VirtualHosts::of_lists(lists, self.mode).ignoring_port(self.ignore_port))
     }
 
     /// The memory that the table takes beside its rules, in bytes.
     #[must_use]
     pub fn size_bytes(&self) -> usize {
-        self.hosts.size_bytes() + self.compiled.size_bytes()
+        let numbers: usize = self.served.iter().map(Served::size_bytes).sum();
+        self.hosts.size_bytes()
+            + size_of_val(&*self.patterns)
+            + numbers
+            + self.shards.iter().map(|shard| shard.size_bytes()).sum::<usize>()
+            + self.rules.len() * size_of::<Option<Numbered>>()
     }
 }

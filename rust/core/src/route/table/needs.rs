@@ -54,8 +54,8 @@ pub(super) struct AllNeeds {
     pub rules: Vec<Arc<Rule>>,
     needs: Vec<Needs>,
     conditions: Vec<Condition>,
-    /// The names of headers, by their number.
-    pub headers: Vec<Box<str>>,
+    /// The names of headers.
+    pub headers: Arc<Names>,
     /// The names of query parameters, by their number.
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
@@ -124,6 +124,45 @@ fn header_kind(header: &HeaderMatch) -> Option<&TextKind> {
     }
 }
 
+/// Names of headers with their numbers, which all parts of a table share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Names {
+    list: Vec<Arc<str>>,
+    numbers: BTreeMap<Arc<str>, u32>,
+}
+
+impl Names {
+    /// All names, by their number.
+    pub(super) fn list(&self) -> &[Arc<str>] {
+        &self.list
+    }
+
+    /// Whether every header that `rule` asks about has a number.
+    pub(super) fn know(&self, rule: &Rule) -> bool {
+        rule.headers().iter().all(|header| self.numbers.contains_key(header.name()))
+    }
+
+    /// Gives numbers to the headers that `rule` asks about. `None` when there are too many.
+    pub(super) fn learn(&mut self, rule: &Rule) -> Option<()> {
+        for header in rule.headers() {
+            if !self.numbers.contains_key(header.name()) {
+                let name: Arc<str> = header.name().into();
+                self.numbers.insert(name.clone(), u32::try_from(self.list.len()).ok()?);
+                self.list.push(name);
+            }
+        }
+        Some(())
+    }
+
+    fn number(&self, name: &str) -> Option<u32> {
+        self.numbers.get(name).copied()
+    }
+
+    pub(super) fn name(&self, number: u32) -> &str {
+        self.list.get(number as usize).map_or("", AsRef::as_ref)
+    }
+}
+
 /// Numbers names in the order in which they come.
 fn number<'r>(names: &mut BTreeMap<&'r str, u32>, list: &mut Vec<Box<str>>, name: &'r str) -> Option<u32> {
     if let Some(number) = names.get(name) {
@@ -136,15 +175,16 @@ fn number<'r>(names: &mut BTreeMap<&'r str, u32>, list: &mut Vec<Box<str>>, name
 }
 
 impl AllNeeds {
-    /// Packs the conditions of `rules`. `None` when there are too many.
-    pub(super) fn of(rules: Vec<Arc<Rule>>) -> Option<Self> {
-        let mut all = Self::default();
+    /// Packs the conditions of `rules`, whose headers have their `names`. `None` when there are too
+    /// many.
+    pub(super) fn of(rules: Vec<Arc<Rule>>, names: &Arc<Names>) -> Option<Self> {
+        let mut all = Self { headers: names.clone(), ..Self::default() };
         let mut seen: BTreeMap<Identity<'_>, Vec<usize>> = BTreeMap::new();
-        let (mut headers, mut queries) = (BTreeMap::new(), BTreeMap::new());
+        let mut queries = BTreeMap::new();
         for (number_of_rule, rule) in (0_u32..).zip(&rules) {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
-                let subject = Subject::Header(number(&mut headers, &mut all.headers, header.name())?);
+                let subject = Subject::Header(names.number(header.name())?);
                 let condition = Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
             }
@@ -232,11 +272,14 @@ impl AllNeeds {
 
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.
     pub(super) fn is_free(&self, rule: u32, skip: u32) -> bool {
+        self.methods_alone(rule, skip) == Some(0)
+    }
+
+    /// The methods that a rule takes, none standing for all, if nothing else is left to ask.
+    pub(super) fn methods_alone(&self, rule: u32, skip: u32) -> Option<u16> {
         let needs = self.needs(rule);
-        needs.methods == 0
-            && needs.flags == 0
-            && needs.port == 0
-            && u32::from(needs.count) == skip.count_ones()
+        let alone = needs.flags == 0 && needs.port == 0 && u32::from(needs.count) == skip.count_ones();
+        alone.then_some(needs.methods)
     }
 
     /// What makes two rules ask the same, `skip` being known to hold. Conditions that are not
@@ -302,7 +345,7 @@ impl<'t, 'r> Probe<'t, 'r> {
     pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
         let all = self.all;
         let needs = all.needs(rule);
-        if needs.methods != 0 && needs.methods & self.method() == 0 {
+        if !self.has_method(needs.methods) {
             return false;
         }
         if needs.port != 0 && self.request.port != Some(needs.port) {
@@ -314,6 +357,12 @@ impl<'t, 'r> Probe<'t, 'r> {
         (0_u32..)
             .zip(all.conditions(rule))
             .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
+    }
+
+    /// Whether the method of the request is one of these, none standing for all.
+    #[inline]
+    pub(super) fn has_method(&mut self, methods: u16) -> bool {
+        methods == 0 || methods & self.method() != 0
     }
 
     fn method(&mut self) -> u16 {

@@ -87,7 +87,7 @@ pub(super) struct Tries {
     pub classes: Vec<RunTest>,
 }
 
-/// A text as it is walked: from the front, in small letters, or from the back.
+/// A text as it is walked: from the front or from the back, as it is or in small letters.
 pub(super) trait Walked {
     fn len(&self) -> usize;
     fn byte(&self, at: usize) -> Option<u8>;
@@ -102,6 +102,7 @@ pub(super) trait Walked {
 pub(super) struct Forward<'a>(pub &'a [u8]);
 pub(super) struct Folded<'a>(pub &'a [u8]);
 pub(super) struct Backward<'a>(pub &'a [u8]);
+pub(super) struct FoldedBackward<'a>(pub &'a [u8]);
 
 impl Walked for Forward<'_> {
     fn len(&self) -> usize {
@@ -161,6 +162,26 @@ impl Walked for Backward<'_> {
     }
     fn run_end(&self, at: usize, run: &RunTest) -> Option<usize> {
         Some(at + run.backward(self.0.get(..self.0.len().checked_sub(at)?)?)?)
+    }
+}
+
+impl Walked for FoldedBackward<'_> {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+    fn byte(&self, at: usize) -> Option<u8> {
+        Backward(self.0).byte(at).map(|byte| byte.to_ascii_lowercase())
+    }
+    fn word(&self, at: usize) -> u64 {
+        lower(Backward(self.0).word(at))
+    }
+    fn common(&self, at: usize, edge: &[u8]) -> usize {
+        let rest = self.0.len().checked_sub(at).and_then(|end| self.0.get(..end)).unwrap_or_default();
+        rest.iter().rev().zip(edge).take_while(|(a, b)| a.to_ascii_lowercase() == **b).count()
+    }
+    fn run_end(&self, at: usize, run: &RunTest) -> Option<usize> {
+        // Only classes that have their letters in both cases come here.
+        Backward(self.0).run_end(at, run)
     }
 }
 

@@ -108,7 +108,7 @@ impl Builder<'_> {
             end = next;
         };
         if end - work.depth > MAX_EDGE {
-            return Err(TooLarge);
+            return Err(TooLarge::Places);
         }
         self.write_edge(keys, &work, end, edge, &ends)?;
         self.branch_out(keys, &work, end, more)

@@ -1,0 +1,74 @@
+//! A part of a table: the compiled rules of some of its hosts, shared by all versions of the table
+//! in which these hosts have the same rules.
+
+use super::bucket::Item;
+use super::build::{Builder, TooLarge, number};
+use super::bytes::NONE;
+use super::compiled::{Compiled, Search};
+use super::needs::{AllNeeds, Names, Probe};
+use crate::route::Rule;
+use crate::route::request::Request;
+use std::sync::Arc;
+
+/// Hosts are put together until they have so many rules: what a change of one of them costs is
+/// bounded, and so is what each part takes beside its rules.
+pub(super) const USUAL_RULES: usize = 256;
+
+/// Compiled rules of one or more lists.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    compiled: Compiled,
+}
+
+/// Where the rules of one list are in a shard: from `first` on, in their order.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Listed {
+    pub index: u32,
+    pub first: u32,
+}
+
+impl Shard {
+    /// Compiles lists of rules, each in its order.
+    pub(super) fn new(
+        lists: Vec<Vec<Arc<Rule>>>,
+        names: &Arc<Names>,
+        seed: u64,
+    ) -> Result<(Self, Vec<Listed>), TooLarge> {
+        let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
+        number(counts.iter().sum())?;
+        let rules: Vec<_> = lists.into_iter().flatten().collect();
+        let needs = AllNeeds::of(rules, names).ok_or(TooLarge::Places)?;
+        let mut builder = Builder::new(&needs, seed);
+        let mut listed = Vec::with_capacity(counts.len());
+        let mut first = 0;
+        for count in counts {
+            let rules = needs.rules.get(first..first + count).unwrap_or_default();
+            let start = number(first)?;
+            let items = (start..).zip(rules).map(|(place, rule)| (rule.path().into(), Item::of(place)));
+            let index = builder.index(items.collect())?;
+            listed.push(Listed { index, first: start });
+            first += count;
+        }
+        let parts = builder.finish();
+        Ok((Self { compiled: Compiled { needs, parts } }, listed))
+    }
+
+    /// The place of the first rule of a list that matches, if it is before `bound`.
+    pub(super) fn find(
+        &self,
+        index: u32,
+        request: &Request<'_>,
+        (path, query): (&[u8], &[u8]),
+        bound: u32,
+    ) -> Option<u32> {
+        let probe = Probe::new(&self.compiled.needs, request, path, query);
+        let mut search = Search::new(&self.compiled.parts, probe, bound);
+        search.path(index);
+        Some(search.best()).filter(|best| *best != bound && *best != NONE)
+    }
+
+    /// The memory that it takes beside its rules, in bytes.
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.compiled.size_bytes()
+    }
+}
