@@ -55,10 +55,10 @@ def envoy_of(
     of the patterns ``refused``, which we refuse."""
     patterns = [_with_pattern(pattern) for pattern in refused]
     with TellingEnvoy.serving([*documents, *patterns], CLUSTERS) as envoy:
-        reasons = envoy.refusals()
+        refused_here = envoy.refused()
         for number, document in enumerate([*documents, *patterns]):
-            if (number in reasons) != (number >= len(documents)):
-                reason = reasons.get(number, "it takes a pattern that we refuse")
+            if (number in refused_here) != (number >= len(documents)):
+                reason = envoy.refusals().get(number, "Envoy takes a pattern that we refuse")
                 raise DifferenceError(document, None, None, reason.splitlines()[-1])
         yield envoy
 
@@ -121,7 +121,7 @@ def _still_different(difference: DifferenceError, read: Read) -> Iterator[Differ
     if asked is None or not tables:
         return
     with TellingEnvoy.serving([document for document, _ in tables], CLUSTERS) as envoy:
-        refused = envoy.refusals()
+        refused = envoy.refused()
         for number, (document, table) in enumerate(tables):
             if number in refused:
                 continue
