@@ -6,6 +6,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+RIVALS := $(VENV)/.rivals
 RUST   := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 PYTEST := $(BIN)/python -m pytest
 
@@ -18,7 +19,7 @@ FUZZ_BUILD    = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG_ASSERT
   -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo demo-cluster test lint fmt fuzz bench proto crds docs clean
+.PHONY: help setup tools demo demo-cluster test lint fmt fuzz oracle bench bench-match proto crds docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -37,6 +38,11 @@ $(READY): pyproject.toml $(RUST)
 	@touch $(READY)
 	@echo "setup: done"
 
+$(RIVALS): pyproject.toml | $(READY)
+	@echo "setup: the routers that the matcher is compared with"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	@touch $(READY) $(RIVALS)
+
 tools: $(READY) ## Find, install or build Envoy, etcd, kube-apiserver and Prometheus
 	@$(BIN)/python -m trimtab.testbed
 
@@ -46,7 +52,7 @@ demo: $(READY) ## The main job, live, on a real Envoy; ends with a report
 demo-cluster: $(READY) ## The same on a real kube-apiserver, etcd and Prometheus
 	$(BIN)/trimtab demo --cluster --report report
 
-test: tools ## All tests, on the real servers
+test: tools $(RIVALS) ## All tests, on the real servers
 	cargo test --quiet --workspace --exclude trimtab-py
 	$(PYTEST)
 
@@ -73,11 +79,24 @@ fuzz: ## Fuzz the matcher and its regexes: FUZZ_SECONDS for each, then SOAK_TABL
 	  -max_len=2000 -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 || exit 1; done
 	cargo run --quiet --release --package trimtab-fuzz --bin soak -- $(SOAK_TABLES)
 
+CASES ?= 1000000
+SEED  ?= 1
+
+oracle: tools ## The matcher against the real Envoy: CASES=1000000 random cases, SEED=1
+	$(BIN)/python tests/oracle/run.py --cases $(CASES) --seed $(SEED)
+
 bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
-	$(PYTEST) bench --benchmark-enable --benchmark-only --benchmark-group-by=group
+	$(PYTEST) bench --ignore=bench/match --benchmark-enable --benchmark-only --benchmark-group-by=group
 	$(BIN)/python bench/xds_ack.py
 	$(BIN)/python bench/lint_scale.py
 	$(BIN)/python bench/decided_ack.py
+	$(BIN)/python -m bench.envoy_cpu
+
+bench-match: $(RIVALS) ## The matcher beside other routers, Envoy and its goals (10 minutes)
+	mkdir -p report/bench-match
+	$(PYTEST) bench/match --benchmark-enable --benchmark-only --benchmark-group-by=group \
+	  --benchmark-max-time=0.2 --benchmark-min-rounds=3 --benchmark-json=report/bench-match/groups.json
+	$(BIN)/python -m bench.match $(ARGS)
 
 proto: $(READY) ## Generate the gRPC code
 	sh proto/generate.sh $(BIN)/python

@@ -81,6 +81,9 @@ def other_process(pipe: Connection, port: int, load: int) -> None:
             pipe.send({app.name: app.port for app in apps})
             await loop.run_in_executor(None, pipe.recv)
             async with Load(port, ["/s0/"], load) as traffic:
+                if load:
+                    await traffic.more(1)
+                pipe.send("it runs")
                 await loop.run_in_executor(None, pipe.recv)
             pipe.send((traffic.good, traffic.failures))
 
@@ -99,6 +102,7 @@ async def measure(changes: int, services: int, load: int) -> dict[str, Any]:
             await change(plane, 10)
             before = plane.server.status()[0]
             pipe.send("go")
+            await asyncio.to_thread(pipe.recv)
             times = await change(plane, changes)
             after = plane.server.status()[0]
             pipe.send("stop")

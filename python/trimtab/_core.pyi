@@ -6,7 +6,9 @@ This is its contract, compared with the binary by stubtest.
 # ruff: noqa: PYI021 - what editors show for compiled code is what stands here
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal, TypeAlias, final
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, TypeAlias, final
 
 __all__ = [
     "HeaderMatch",
@@ -182,12 +184,49 @@ class RouteTable:
 
     ``order``: "listed" (Envoy: the first that matches) or "priority-then-length" (the lower priority
     number, none counting as 1001; then the longer path; exact before regex before prefix; the rule
-    with more conditions; the name).
+    with more conditions; the name). ``empty_hosts`` have no rule: their requests get no answer,
+    where those of a host that nobody names get the rules of ``*``. ``ignore_port`` looks up the host
+    of a request without its port.
     """
 
     def __new__(
-        cls, rules: Iterable[Rule], order: Literal["listed", "priority-then-length"] = "listed"
+        cls,
+        rules: Iterable[Rule],
+        order: Literal["listed", "priority-then-length"] = "listed",
+        *,
+        empty_hosts: Sequence[str] = (),
+        ignore_port: bool = False,
     ) -> RouteTable: ...
+    @staticmethod
+    def from_manifests(
+        paths: Iterable[str | Path], *, gateway: str | None = None, values: Iterable[str] = ()
+    ) -> RouteTable:
+        """The table that App Mesh manifests (files and directories) give an Envoy.
+
+        Without ``gateway`` that of a client: every VirtualService is a host (under its name, with
+        any port or none), on the first port of its VirtualRouter or VirtualNode. With ``gateway``,
+        ``name`` or ``namespace/name``: the first listener of that VirtualGateway, whose targets are
+        VirtualServices. ``values``: files or KEY=VALUE pairs for placeholders. ``Match.data`` is the
+        entry of the mesh. The Envoys of App Mesh normalize a path before they match it: give paths
+        in normal form, with neither ``//`` nor ``/../``.
+
+        Raises ``trimtab.errors.InvalidDocument``, which names file and field, for what cannot be
+        read or honoured, and for a gateway that is not there.
+        """
+    @staticmethod
+    def from_envoy(
+        source: Mapping[str, Any] | str | PathLike[str], *, name: str | None = None
+    ) -> RouteTable:
+        """The table of an Envoy v3 RouteConfiguration.
+
+        ``source``: a document, YAML or JSON text, a file, or what Envoy's ``/config_dump`` answers;
+        ``name`` says which one where there are several. ``Match.data`` is an
+        ``trimtab.providers.envoy_routes.EnvoyRoute``: its virtual host, what kind of action it is,
+        and by which header it picks. A route to one cluster has it as its target, of weight 1.
+
+        Raises ``trimtab.errors.InvalidDocument``, which names virtual host, route and field, for
+        what Envoy would refuse and for what cannot be honoured.
+        """
     def match(
         self,
         path: _Text,

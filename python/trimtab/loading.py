@@ -6,19 +6,21 @@ they mean. Nothing that writes to a cluster reads like this.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from trimtab.clock import SystemClock
-from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects
+from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects, Severity
 from trimtab.edges.manifests import Replacement, Written, look, read_values, rewrite
 from trimtab.edges.manifests.documents import DocumentReader
-from trimtab.errors import Conflict
+from trimtab.errors import Conflict, InvalidDocument
 from trimtab.ports import POLICY_KIND, Kind
+from trimtab.providers.appmesh import AppMesh, client_routes, gateway_routes
 from trimtab.providers.appmesh.documents import KINDS
 from trimtab.providers.appmesh.legacy import LEGACY_KINDS, about, upgrade
+from trimtab.providers.appmesh.tables import Routes
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,20 @@ def load_manifests(paths: Sequence[Path], values: Sequence[str] = ()) -> Loaded:
         partial=upgraded.partial,
         reader=seen.reader,
     )
+
+
+def load_routes(
+    paths: Iterable[str | Path], gateway: str | None = None, values: Iterable[str] = ()
+) -> Routes:
+    """The routes of a client's Envoy, or of a VirtualGateway's. Unlike the commands this is strict:
+    raises InvalidDocument with everything that would be missing from the answer."""
+    loaded = load_manifests([Path(path) for path in paths], tuple(values))
+    reading = AppMesh().load(loaded.objects)
+    missing = (*loaded.problems, *(d for found in reading.broken.values() for d in found))
+    errors = [str(problem) for problem in missing if problem.severity is Severity.ERROR]
+    if errors:
+        raise InvalidDocument("\n".join(errors))
+    return gateway_routes(reading, gateway) if gateway else client_routes(reading)
 
 
 def write_forms(loaded: Loaded) -> list[Written]:

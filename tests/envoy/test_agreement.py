@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("envoy_binary")
 
 TABLES, REQUESTS = 60, 80
 WORDS = ["a", "b", "ab", "abc", "x1"]
+ODD = ["/%61", "//", "/./", "/../", "/..", "\\", "/%2F", "/%2e;x"]  # what is normalised, or not
 HEADERS = ["x-a", "x-b"]
 VALUES = ["1", "7", "red", "reddish", "blue", ""]
 HOSTS = ["one.org", "www.one.org", "deep.www.one.org", "two.org", "else"]
@@ -120,7 +121,7 @@ class Maker:
             default = {"defaultPrefix": "DISABLED"}
             rewrite = {"prefix": self.random.choice([default, {"value": "/a/"}])}
         elif "path" in match and self.random.random() < 0.5:
-            rewrite = {"path": {"exact": "/ab/x1"}}
+            rewrite = {"path": {"exact": self.random.choice(["/ab/x1", "/b//x1", "/ab/../a"])}}
         if self.random.random() < 0.2:
             rewrite = {**(rewrite or {}), "hostname": {"defaultTargetHostname": "DISABLED"}}
         lead = self.service()
@@ -161,8 +162,9 @@ class Maker:
     def query(self) -> MatchQuery:
         tail = self.random.choice(["", "", "", "?q=1", "?q=x&p=1", "?p", "?p=", "?q=1&q=x"])
         headers = [(h, self.random.choice(VALUES)) for h in HEADERS if self.random.random() < 0.6]
+        odd = self.random.choice(ODD) + self.path() if self.random.random() < 0.3 else ""
         return MatchQuery(
-            path=self.path() + tail,
+            path=self.path() + odd + tail,
             host=self.random.choice([*HOSTS, f"www.one.org:{self.listener}"]),
             method=self.random.choice(["GET", "GET", "POST"]),
             headers=tuple(headers),

@@ -76,7 +76,7 @@ async def test_a_new_target_is_there_before_it_gets_requests(tmp_path: Path) -> 
     port = free_port()
     async with applications("a", "b", "c") as [a, b, c]:
         async with (
-            control_plane(*base(port, a), warm_s=0.3) as plane,
+            control_plane(*base(port, a)) as plane,
             envoy_of(plane, tmp_path),
             Load(port, connections=8) as load,
         ):
@@ -95,8 +95,8 @@ async def test_a_new_target_is_there_before_it_gets_requests(tmp_path: Path) -> 
 
 
 async def test_a_target_that_is_still_looked_up_gets_no_requests(tmp_path: Path) -> None:
-    """Envoy knows a cluster only when it has its first address; routes to one that is found by
-    name wait for that, so that a slow DNS costs no request."""
+    """Envoy acknowledges a cluster that is found by name when it has its first address, and routes
+    wait for that: a slow DNS costs no request."""
     port = free_port()
     async with (
         applications("a", "b") as [a, b],
@@ -105,11 +105,32 @@ async def test_a_target_that_is_still_looked_up_gets_no_requests(tmp_path: Path)
         envoy_of(plane, tmp_path, more=names),
         Load(port) as load,
     ):
-        named = node("b", b.port, hostname="b.test")
-        assert await plane.apply(named, split(b=100)) == {}
+        assert await plane.apply(node("b", b.port, hostname="b.test"), split(b=100)) == {}
         await load.more(100)
     assert load.failures == []
     assert load.backends.keys() == {"a", "b"}
+
+
+async def test_a_name_that_is_not_found_does_not_hold_up_the_rest(tmp_path: Path) -> None:
+    """While a DNS server does not answer for a new target, the weights are moved all the same
+    after a while; the targets that are there serve."""
+    port = free_port()
+    async with (
+        applications("a", "b") as [a, b],
+        slow_names(1000.0) as names,
+        control_plane(*base(port, a, b), patience_s=0.5) as plane,
+        envoy_of(plane, tmp_path, more=names),
+        Load(port) as load,
+    ):
+        lost = node("lost", 80, hostname="lost.test")
+        missing = await plane.apply(lost, split(a=0, b=100, lost=0), deadline_s=2.0)
+        assert missing == {
+            GATEWAY_ID: "cds_egress_m_lost_shop_http_80: not acknowledged within 2 s"
+        }
+        load.backends.clear()
+        await load.more(100)
+        assert load.backends.keys() == {"b"}
+        assert load.failures == []
 
 
 async def test_a_gateway_route_turns_to_another_service_without_loss(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cluster.gate import Gate, Lost
 from steering.world import World, world
 from xds_harness import documents as docs
 from xds_harness.world import Load
@@ -21,16 +22,32 @@ pytestmark = pytest.mark.usefixtures("envoy_binary")
 SERVICE = docs.reference(docs.service("pay"))
 
 
-async def trimtab(mesh: World, command: str, *flags: str) -> tuple[int, str]:
-    """The exit code of a command on the service, and what it printed."""
-    process = await asyncio.create_subprocess_exec(
+async def started(
+    mesh: World, command: str, *flags: str, kubeconfig: Path | None = None
+) -> asyncio.subprocess.Process:
+    """A command on the service, running."""
+    return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "trimtab.cli", command, f"{mesh.namespace}/pay-v1"),
-        *("--kubeconfig", str(mesh.cluster.kubeconfig()), *flags),
+        *("--kubeconfig", str(kubeconfig or mesh.cluster.kubeconfig()), *flags),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
+
+
+async def trimtab(mesh: World, command: str, *flags: str) -> tuple[int, str]:
+    """The exit code of a command on the service, and what it printed."""
+    process = await started(mesh, command, *flags)
     said, _ = await process.communicate()
     return process.returncode or 0, said.decode()
+
+
+async def without_router(mesh: World) -> None:
+    """The service pay-v1 is provided by its node."""
+    service = docs.service("pay-v1", node="pay-v1")
+    service["metadata"]["namespace"] = mesh.namespace
+    await asyncio.to_thread(mesh.cluster.apply, service)
+    mesh.cluster.request("DELETE", mesh.path("virtualrouters", "pay-v1"))
+    await mesh.await_served({"pay-v1": 1}, 40)
 
 
 def provider(mesh: World) -> dict[str, Any]:
@@ -47,11 +64,7 @@ async def test_a_router_comes_and_goes_and_no_request_is_lost(
     """Asked for, a node gets a router with all the weight; asked again nothing happens; removed, the
     service is as it was. Every request meanwhile is answered; who else calls is told."""
     async with world(cluster, namespace, tmp_path) as mesh:
-        service = docs.service("pay-v1", node="pay-v1")
-        service["metadata"]["namespace"] = namespace
-        await asyncio.to_thread(cluster.apply, service)
-        cluster.request("DELETE", mesh.path("virtualrouters", "pay-v1"))
-        await mesh.await_served({"pay-v1": 1}, 40)
+        await without_router(mesh)
         async with Load(mesh.port, ["/pay"]) as load:
             code, said = await trimtab(mesh, "insert-router", "--dry-run")
             assert (code, provider(mesh)) == (0, NODE)
@@ -75,6 +88,45 @@ async def test_a_router_comes_and_goes_and_no_request_is_lost(
         assert "pay-v1" not in mesh.names("virtualrouters")
         code, said = await trimtab(mesh, "remove-router")
         assert (code, "has no router that Trimtab inserted" in said) == (1, True)
+
+
+WRITES = {
+    "insert-router": [("post", "/virtualrouters"), ("patch", "/virtualservices/")],
+    "remove-router": [("patch", "/virtualservices/"), ("delete", "/virtualrouters/")],
+}
+
+
+@pytest.mark.parametrize("arrived", [True, False], ids=["written", "on_its_way"])
+async def test_killed_at_any_write_it_is_completed_by_asking_again(
+    cluster: Cluster, namespace: str, tmp_path: Path, arrived: bool
+) -> None:
+    """After kill -9 at each of its writes every request is answered as before, and asking again ends
+    where it should, whether the write had arrived or not."""
+    gate = Gate(cluster)
+    async with (
+        gate.open(tmp_path) as kubeconfig,
+        world(cluster, namespace, tmp_path) as mesh,
+    ):
+        await without_router(mesh)
+
+        async def killed(command: str, write: tuple[str, str]) -> None:
+            gate.lost = Lost(*write, arrived=arrived)
+            gate.missed.clear()
+            process = await started(mesh, command, kubeconfig=kubeconfig)
+            await asyncio.wait_for(gate.missed.wait(), 30)
+            process.kill()
+            await process.wait()
+
+        async with Load(mesh.port, ["/pay"]) as load:
+            for command, after in (("insert-router", ROUTER), ("remove-router", NODE)):
+                for write in WRITES[command]:
+                    await killed(command, write)
+                    await load.more(50)
+                code, said = await trimtab(mesh, command)
+                assert code == 0 or "has no router that Trimtab inserted" in said
+                assert provider(mesh) == after
+        assert load.failures == []
+        assert "pay-v1" not in mesh.names("virtualrouters")
 
 
 def shop() -> docs.Store:

@@ -258,11 +258,13 @@ class Observation:
     """Everything that one tick knows: the telemetry, and the routes of each policy as they stand.
 
     ``problems`` says for a policy why its routes could not be resolved; it is then held.
+    ``shared`` says which of its targets are counted together with something else.
     """
 
     telemetry: Telemetry
     routes: Mapping[ObjectRef, tuple[Route, ...]]
     problems: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
+    shared: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
 
 
 # --- decisions -----------------------------------------------------------------------

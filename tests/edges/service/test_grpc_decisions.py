@@ -20,7 +20,7 @@ from trimtab.core import model
 from trimtab.core.model import Report
 from trimtab.core.steering import Way
 from trimtab.core.verdict import Verdict
-from trimtab.edges import grpc_server
+from trimtab.edges import grpc_messages
 from trimtab.edges.grpc_server import Server, Service
 from trimtab.edges.pb.trimtab.v1 import trimtab_pb2 as pb
 from trimtab.edges.pb.trimtab.v1.trimtab_pb2_grpc import TrimtabStub
@@ -79,7 +79,7 @@ def _fields(value: Any) -> dict[str, Any]:
 @given(report=REPORTS)
 def test_a_message_says_all_of_a_report(report: Report) -> None:
     """The message of any Report has every field of it, and no others; it survives the wire."""
-    message = grpc_server.report_message(report)
+    message = grpc_messages.report_message(report)
     assert_mirrors(report, pb.Report.FromString(message.SerializeToString()))
 
 
@@ -139,7 +139,7 @@ def test_pages_hold_the_same_as_one_answer(told: list[str], size: int, depth: in
     history = History()
     for at, name in enumerate(told):
         history.tell(make_report(name, at))
-    service = grpc_server.Service(lambda _: None, lambda _: None, history, lambda: 0)
+    service = Service(lambda _: None, lambda _: None, history, lambda: 0)
     whole = service._page(pb.GetDecisionsRequest(history=depth))
     paged: list[pb.Report] = []
     token = ""

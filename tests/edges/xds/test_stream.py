@@ -146,7 +146,10 @@ def test_a_refused_cluster_holds_back_only_what_needs_it() -> None:
     envoy.pump(stream)
     assert envoy.held[ROUTE] == {"r1": b"c1 2", "r2": b"c1 1"}
     assert envoy.refused == 1
-    assert {m.name for m in stream.missing()} == {"c2", "r2"}
+    assert {m.name: m.refused for m in stream.missing()} == {
+        "c2": "Error adding/updating c2: a bad word",
+        "r2": "held back, since c2 was refused",
+    }
     stream.offer(snap({"c1": "x", "c2": "!"}, listeners, {"r1": "c1 3", "r2": "c1 c2"}))
     envoy.pump(stream)
     assert envoy.held[ROUTE] == {"r1": b"c1 3", "r2": b"c1 1"}
@@ -315,25 +318,26 @@ def test_endpoints_follow_a_changed_cluster() -> None:
     assert set(stream.next(0).resources) == {"c1"}
 
 
-def test_routes_wait_for_clusters_that_look_up_addresses() -> None:
-    """A route to a new cluster that resolves names waits until it may have; other routes do not."""
-    listeners = {"l1": "r1", "l2": "r2"}
-    stream, envoy = connected(
-        snap({"c1": "x"}, listeners, {"r1": "c1 1", "r2": "c1 1"}),
-        warms=lambda cluster: b"dns" in cluster.body,
-        warm_s=1.0,
-    )
-    new = {"c1": "x", "c2": "dns"}
-    stream.offer(snap(new, listeners, {"r1": "c1 2", "r2": "c1 c2"}))
-    envoy.pump(stream, now=10.0)
-    assert envoy.held[ROUTE] == {"r1": b"c1 2", "r2": b"c1 1"}
-    assert stream.wake_at == 11.0
-    envoy.pump(stream, now=11.0)
-    assert envoy.held[ROUTE] == {"r1": b"c1 2", "r2": b"c1 c2"}
-    assert stream.complete
-    assert stream.wake_at is None
-    stream.offer(snap(new, listeners, {"r1": "c1 3", "r2": "c1 c2 3"}))
-    assert envoy.pump(stream, now=11.1) == 2  # known clusters are warm
+def test_patience_with_clusters_ends() -> None:
+    """Envoy acknowledges clusters when they are warm; if that takes too long the rest goes on, and
+    nothing is dropped meanwhile."""
+    stream, envoy = connected(ONE, patience_s=5.0)
+    stream.offer(snap({"c2": "x"}, {"l1": "r1"}, {"r1": "c2"}))
+    clusters = stream.next(10.0)
+    assert clusters is not None
+    assert stream.next(14.9) is None
+    assert stream.wake_at == 15.0
+    routes = stream.next(15.0)
+    assert routes is not None
+    assert routes.type_url == ROUTE
+    envoy.take(clusters)
+    envoy.take(routes)
+    stream.receive(envoy.requests.pop(), 15.0)
+    assert stream.next(16.0) is None
+    assert [m.name for m in stream.missing()] == ["c2"]
+    stream.receive(envoy.requests.popleft(), 16.0)
+    assert envoy.pump(stream, 16.0) == 1
+    assert envoy.held[CLUSTER] == {"c2": b"x"}
 
 
 def test_an_unknown_type_is_left_alone() -> None:

@@ -89,6 +89,18 @@ def test_a_service_is_known_by_the_sum_of_its_nodes() -> None:
     assert (route.maximum, route.total, route.key.rule) == (1, 1, "target")
 
 
+def test_the_nodes_of_a_service_may_be_shared() -> None:
+    """Who reaches the nodes of a service without it is named; the service itself is not."""
+    store = shop(docs.router("till", docs.rule("all", {"v2": 1})), docs.service("v2", node="v2"))
+    reading = AppMesh().load(store.objects)
+    assert reading.shared(reading.resolve(DOOR, (), RETARGET).routes) == (
+        (
+            "v2 is counted together with route 'all' of VirtualRouter shop/till, "
+            "route 'all' of VirtualRouter shop/v2: they lead to the same node"
+        ),
+    )
+
+
 # --- retarget -----------------------------------------------------------------------------------
 
 spaces = st.none() | st.sampled_from(["shop", "till"])

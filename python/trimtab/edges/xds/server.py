@@ -14,11 +14,10 @@ from typing import Any
 
 import grpc
 import structlog
-from envoy.config.cluster.v3 import cluster_pb2
 from envoy.service.discovery.v3 import ads_pb2_grpc, discovery_pb2
 from google.protobuf import any_pb2
 
-from trimtab.edges.xds.snapshot import EMPTY, NodeResources, Resource, Resources, Snapshot, snapshot
+from trimtab.edges.xds.snapshot import EMPTY, NodeResources, Resources, Snapshot, snapshot
 from trimtab.edges.xds.stream import Stream
 from trimtab.edges.xds.subscription import Missing, Refusal, Request, Response
 from trimtab.errors import Refused
@@ -34,7 +33,6 @@ _OPTIONS = (
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),  # Envoys ping us, see bootstrap
 )
-_DNS = (cluster_pb2.Cluster.STRICT_DNS, cluster_pb2.Cluster.LOGICAL_DNS)
 
 log = structlog.get_logger(__name__)
 
@@ -103,7 +101,7 @@ class _Session:
 class XdsServer:
     """Serves what ``resources_for`` answers for a node id; None is a node that nobody declared.
 
-    ``warm_s``: how long routes to new clusters that look up their addresses are held back.
+    ``patience_s``: how long everything else waits for new clusters to find their addresses.
     Plaintext is served on loopback alone, unless ``plaintext_anywhere``.
     """
 
@@ -114,13 +112,13 @@ class XdsServer:
         clock: Clock,
         tls: Tls | None = None,
         plaintext_anywhere: bool = False,
-        warm_s: float = 1.0,
+        patience_s: float = 5.0,
     ) -> None:
         self._resources_for = resources_for
         self._clock = clock
         self._tls = tls
         self._plaintext_anywhere = plaintext_anywhere
-        self._warm_s = warm_s
+        self._patience_s = patience_s
         self._nodes: dict[str, _Node] = {}
         self._moved = asyncio.Event()
         self._closing = False
@@ -224,7 +222,7 @@ class XdsServer:
 
     def _open(self, first: Any, peer: str) -> _Session:
         node = self._nodes.setdefault(first.node.id, _Node(first.node.id))
-        stream = Stream(_looks_up, self._warm_s, node.recall)
+        stream = Stream(self._patience_s, node.recall)
         session = _Session(node, stream, peer, self._clock.now())
         self._translate(node)
         # An Envoy with nothing is first given what is known to be good.
@@ -344,10 +342,6 @@ def _encode(response: Response) -> Any:
         for resource in response.resources.values()
     )
     return message
-
-
-def _looks_up(cluster: Resource) -> bool:
-    return cluster_pb2.Cluster.FromString(cluster.body).type in _DNS
 
 
 def _status(node: _Node) -> NodeStatus:

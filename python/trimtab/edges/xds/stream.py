@@ -9,8 +9,10 @@ The rules, from Envoy's "xDS REST and gRPC protocol":
 3. Make before break: clusters, endpoints, listeners, routes, each acknowledged before the next
    is sent; the clusters that nobody needs any more go last. Route configurations go one by one
    in their order, since one may lead to another.
-4. Envoy does not warm routes: a route to a cluster that is still looking up its first address
-   fails. What names such a cluster waits ``warm_s`` after the cluster was acknowledged.
+4. Envoy acknowledges clusters only when they are warm: those that are found by name have looked
+   up their first address. So rule 3 also means that no route leads to a cluster that is not in
+   use yet. A name server that does not answer must not hold up everything else, though: after
+   ``patience_s`` the rest goes on.
 5. What was refused stays as it was, and whatever names a cluster that is missing because of
    that is held back. All the rest goes on. The same content is not offered a second time.
 """
@@ -48,23 +50,20 @@ _ASKED_BY = {ROUTE: LISTENER, ENDPOINT: CLUSTER}
 class Stream:
     """The state of one stream.
 
-    ``warms`` says of a cluster whether it must look up addresses; ``recall`` what an Envoy holds
-    that accepted a version of a type on another stream, None if that is not known.
+    ``recall`` says what an Envoy holds that accepted a version of a type on another stream, None
+    if that is not known.
     """
 
     def __init__(
         self,
-        warms: Callable[[Resource], bool] = lambda _: False,
-        warm_s: float = 1.0,
+        patience_s: float = 5.0,
         recall: Callable[[str, str], Resources | None] = lambda *_: None,
     ) -> None:
-        self._warms = warms
-        self._warm_s = warm_s
+        self._patience_s = patience_s
         self._recall = recall
         self._subscriptions: dict[str, Subscription] = {}
         self._target: Snapshot | None = None
         self._recent: dict[str, set[str]] = {}
-        self._warming: dict[str, float] = {}
         self._came_back = False
         self.sent = 0  # responses
         self.acknowledged = 0  # responses that were accepted
@@ -118,7 +117,7 @@ class Stream:
                 known.accepted = known.version, known.held
             else:
                 refusal = self._refuse(known, request, request.error, now)
-            self._close(request.type_url, known, now)
+            self._close(request.type_url, known)
         names = subscribed(request, known.names, first=False)
         if names != known.names:
             known.names = names
@@ -151,13 +150,19 @@ class Stream:
             if subscription is None:
                 continue
             if subscription.before is not None:
-                return None
+                if type_url != CLUSTER:
+                    return None
+                patient_until = subscription.sent_at + self._patience_s
+                if now < patient_until:
+                    self.wake_at = patient_until
+                    return None
+                continue
             if subscription.settled is self._target.of(type_url):
                 continue
             response = self._advance(type_url, subscription, self._target.of(type_url), now)
             if response is not None:
                 return response
-        return self._retire()
+        return self._retire(now)
 
     # --- what is known ----------------------------------------------------------------------
 
@@ -189,8 +194,9 @@ class Stream:
         for name in names:
             resource = wanted.get(name)
             if resource is not None and subscription.acknowledged(name) != resource:
-                rejected = subscription.rejects(name, resource)
-                yield Missing(type_url, name, subscription.refused[name][1] if rejected else None)
+                yield Missing(
+                    type_url, name, self._obstacle(type_url, subscription, name, resource)
+                )
 
     # --- how it goes on -----------------------------------------------------------------------
 
@@ -205,14 +211,15 @@ class Stream:
         subscription.claimed = ""
         held = subscription.held
         due = [name for name, r in wanted.items() if held.get(name) != r]
-        ready = [n for n in due if self._may_go(type_url, subscription, n, wanted[n], now)]
+        ready = [n for n in due if self._obstacle(type_url, subscription, n, wanted[n]) is None]
         if type_url in WHOLE:
-            return self._send_all(type_url, subscription, resources, wanted, set(due) - set(ready))
+            back = set(due) - set(ready)
+            return self._send_all(type_url, subscription, resources, back, now)
         if type_url == ROUTE:
             ready = ready[:1] if due[:1] == ready[:1] else []  # rule 3: one by one, in order
         subscription.held = {n: r for n, r in held.items() if n in wanted}
         if ready:
-            return self._send(type_url, subscription, {n: wanted[n] for n in ready})
+            return self._send(type_url, subscription, {n: wanted[n] for n in ready}, now)
         if not due:
             subscription.settled = resources
         return None
@@ -222,35 +229,34 @@ class Stream:
         type_url: str,
         subscription: Subscription,
         resources: Resources,
-        wanted: Resources,
         back: set[str],
+        now: float,
     ) -> Response | None:
         """The full set: what is held back as it was before, and clusters until nobody needs them."""
-        held = subscription.held
+        held, wanted = subscription.held, subscription.wanted(resources)
         full = {n: (held.get(n) if n in back else r) for n, r in wanted.items()}
         if type_url == CLUSTER:
             full |= {n: r for n, r in held.items() if n not in full}
         goal = {n: r for n, r in full.items() if r is not None}
         # An Envoy that has asked waits for an answer, even for that there is nothing.
         if goal != held or not subscription.answered:
-            return self._send(type_url, subscription, goal, replace=True)
+            return self._send(type_url, subscription, goal, now)
         if goal.keys() == wanted.keys() and not back:
             subscription.settled = resources
         return None
 
-    def _may_go(
-        self, type_url: str, subscription: Subscription, name: str, resource: Resource, now: float
-    ) -> bool:
+    def _obstacle(
+        self, type_url: str, subscription: Subscription, name: str, resource: Resource
+    ) -> str | None:
+        """Why a resource cannot be in place until something else is offered (rule 5)."""
         if subscription.rejects(name, resource):
-            return False
+            return subscription.refused[name][1]
         if type_url in (CLUSTER, ENDPOINT):
-            return True
-        self._warming = {n: until for n, until in self._warming.items() if until > now}
-        waits = [t for n, t in self._warming.items() if n.encode() in resource.body]
-        if waits:
-            self.wake_at = min(max(waits), self.wake_at or max(waits))
-            return False
-        return not any(name.encode() in resource.body for name in self._absent())
+            return None
+        for cluster in self._absent():
+            if cluster.encode() in resource.body:
+                return f"held back, since {cluster} was refused"
+        return None
 
     def _absent(self) -> Iterator[str]:
         """Clusters that the Envoy has not, since it refused them."""
@@ -258,16 +264,18 @@ class Stream:
         if clusters is not None:
             yield from (name for name in clusters.refused if name not in clusters.held)
 
-    def _retire(self) -> Response | None:
+    def _retire(self, now: float) -> Response | None:
         """Drop the clusters that nobody needs, once all that may have needed them is in place."""
         clusters = self._subscriptions.get(CLUSTER)
-        if clusters is None or self._target is None or not self._later_settled(self._target):
+        if clusters is None or clusters.before is not None or self._target is None:
+            return None
+        if not self._later_settled(self._target):
             return None
         wanted = clusters.wanted(self._target.of(CLUSTER))
         if clusters.held.keys() <= wanted.keys():
             return None
         goal = {n: r for n, r in clusters.held.items() if n in wanted}
-        return self._send(CLUSTER, clusters, goal, replace=True)
+        return self._send(CLUSTER, clusters, goal, now)
 
     def _later_settled(self, target: Snapshot) -> bool:
         for type_url in (LISTENER, ROUTE):
@@ -285,14 +293,14 @@ class Stream:
         type_url: str,
         subscription: Subscription,
         resources: Resources,
-        *,
-        replace: bool = False,
+        now: float,
     ) -> Response:
         self.sent += 1
-        subscription.nonce = str(self.sent)
+        subscription.nonce, subscription.sent_at = str(self.sent), now
         subscription.answered = True
         subscription.before = subscription.held
-        subscription.held = {**({} if replace else subscription.held), **resources}
+        rest = {} if type_url in WHOLE else subscription.held
+        subscription.held = {**rest, **resources}
         subscription.version = version_of(subscription.held)
         return Response(type_url, subscription.version, subscription.nonce, resources)
 
@@ -313,24 +321,13 @@ class Stream:
         }
         return Refusal(now, request.type_url, subscription.version, tuple(blamed), error)
 
-    def _close(self, type_url: str, subscription: Subscription, now: float) -> None:
+    def _close(self, type_url: str, subscription: Subscription) -> None:
         before, subscription.before = subscription.before or {}, None
-        held = subscription.held
-        for name, resource in held.items():
-            if before.get(name) != resource:
-                subscription.refused.pop(name, None)
-        if type_url != CLUSTER:
-            return
-        for name, resource in held.items():
-            if before.get(name) != resource:
-                self._changed_cluster(name, resource, name not in before, now)
-
-    def _changed_cluster(self, name: str, resource: Resource, new: bool, now: float) -> None:
-        # Envoy keeps a changed cluster out of use until it hears its endpoints, even unchanged.
+        changed = {n for n, r in subscription.held.items() if before.get(n) != r}
+        for name in changed:
+            subscription.refused.pop(name, None)
         endpoints = self._subscriptions.get(ENDPOINT)
-        if endpoints is not None and name in endpoints.held:
-            endpoints.held = {n: r for n, r in endpoints.held.items() if n != name}
+        if type_url == CLUSTER and endpoints is not None and changed & endpoints.held.keys():
+            # Envoy keeps a changed cluster out of use until it hears its endpoints, even unchanged.
+            endpoints.held = {n: r for n, r in endpoints.held.items() if n not in changed}
             endpoints.settled = None
-        # At its start Envoy asks for listeners only when all clusters are warm.
-        if new and LISTENER in self._subscriptions and self._warms(resource):
-            self._warming[name] = now + self._warm_s

@@ -40,7 +40,8 @@ class Refusal(NamedTuple):
 
 
 class Missing(NamedTuple):
-    """A resource that the Envoy has not as it was last changed. ``refused`` is its error, if any."""
+    """A resource that the Envoy has not as it was last changed. ``refused`` says why it will not
+    have it before something else is offered; None: it is on its way."""
 
     type_url: str
     name: str
@@ -56,6 +57,7 @@ class Subscription:
     claimed: str
     nonce: str = ""
     version: str = ""  # of the last response
+    sent_at: float = 0.0
     answered: bool = False
     accepted: tuple[str, Resources] | None = None
     held: dict[str, Resource] = field(default_factory=dict)

@@ -214,24 +214,21 @@ def _router(spec: VirtualRouterSpec) -> Iterator[Problem]:
 
 
 def _router_order(spec: VirtualRouterSpec) -> Iterator[Problem]:
-    """Shadowed and ambiguous routes, listener by listener."""
-    index = {rule.name: i for i, rule in enumerate(spec.routes)}
-    ports: list[int | None] = [x.port_mapping.port for x in spec.listeners or ()]
-    told: set[Problem] = set()
-    for port in ports or [None]:
-        entries = [
-            Entry(
-                rule,
-                f"route {rule.name!r}",
-                f"spec.routes[{index[rule.name]}].{rule.form}.match",
-                rule.priority,
-                match,
-            )
-            for rule, match in hops.router_rules(spec, port)
-        ]
-        found = [problem for _, problem in order.findings(entries)]
-        yield from (problem for problem in found if problem not in told)
-        told.update(found)
+    """Shadowed and ambiguous routes, of each listener by itself."""
+    ports = {listener.port_mapping.port for listener in spec.listeners or ()}
+    yield from order.findings(
+        Entry(
+            rule.name,
+            rule.name,
+            f"route {rule.name!r}",
+            f"spec.routes[{i}].{rule.form}.match",
+            rule.priority,
+            hops.rule_match(rule),
+            port=hops.rule_port(rule) if len(ports) > 1 else None,
+        )
+        for i, rule in enumerate(spec.routes)
+        if not ports or hops.rule_port(rule) in (None, *ports)
+    )
 
 
 def _router_match(route: RouterRoute, field: str) -> Iterator[Problem]:

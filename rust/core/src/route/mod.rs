@@ -21,7 +21,7 @@ mod text;
 pub use chunked::Chunked;
 pub use error::{Fault, RuleError};
 pub use header::{HeaderMatch, HeaderTest};
-pub use host::{Host, HostMode, HostPattern};
+pub use host::{Host, HostMode, HostPattern, without_port};
 pub use linear::{LinearTable, Outcome, VirtualHosts};
 pub use order::Precedence;
 pub use path::PathMatch;

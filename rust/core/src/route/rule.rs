@@ -334,6 +334,12 @@ impl Rule {
         self.pick_index(value).and_then(|index| self.targets.get(index))
     }
 
+    /// The weights of its targets; `None` when it has none.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Weights> {
+        self.weights.as_ref()
+    }
+
     /// The same as a place in the list of targets.
     #[must_use]
     pub fn pick_index(&self, value: u64) -> Option<usize> {

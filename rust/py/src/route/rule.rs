@@ -157,6 +157,12 @@ impl Rule {
 }
 
 impl Rule {
+    /// A rule that is only its targets.
+    pub fn of_targets(targets: Vec<Target>) -> Result<Self, RuleError> {
+        let inner = Arc::new(CoreRule::named("targets").with_targets(targets).checked()?);
+        Ok(Self { inner, data: None, targets: PyOnceLock::new() })
+    }
+
     /// The data of the caller.
     pub fn data(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.data.as_ref().map(|data| data.clone_ref(py))
@@ -167,7 +173,8 @@ fn parse_hosts(hosts: &[String]) -> Result<Vec<HostPattern>, RuleError> {
     hosts.iter().map(|host| HostPattern::parse(host)).collect()
 }
 
-fn parse_targets(targets: &[(String, i64)]) -> Result<Vec<Target>, RuleError> {
+/// Names with weights, each within 32 bits.
+pub fn parse_targets(targets: &[(String, i64)]) -> Result<Vec<Target>, RuleError> {
     let weight = |weight| within("targets", weight, 0, i64::from(u32::MAX));
     targets.iter().map(|(name, number)| Ok(Target::new(name, weight(*number)?))).collect()
 }

@@ -57,6 +57,11 @@ pub(crate) struct Run {
 }
 
 impl Run {
+    /// What `[^/]+` means.
+    pub(crate) fn segment() -> Self {
+        Self { class: ByteSet::of([(0, b'/' - 1), (b'/' + 1, u8::MAX)]), min: 1, max: u32::MAX }
+    }
+
     /// The length of the run at the start of `text`, if it is one.
     pub(crate) fn forward(&self, text: &[u8]) -> Option<usize> {
         if self.is_fixed() {

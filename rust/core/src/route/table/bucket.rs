@@ -3,6 +3,7 @@
 use super::build::{Asked, Builder, TooLarge, number};
 use super::bytes::NONE;
 use super::compiled::{Branch, Bucket, Entry, Place};
+use super::exact::{Found, Plain};
 use super::needs::{AllNeeds, Condition, Subject};
 use super::ranges::spread;
 use crate::route::{HeaderTest, TextMatch};
@@ -38,13 +39,24 @@ impl Item {
     }
 
     fn is_free(&self, needs: &AllNeeds) -> bool {
-        self.here == Place::ANY && self.path == Place::ANY && needs.is_free(self.rank, self.skip)
+        self.methods_alone(needs) == Some(0)
+    }
+
+    /// The methods, if it asks for nothing else.
+    fn methods_alone(&self, needs: &AllNeeds) -> Option<u16> {
+        let anywhere = self.here == Place::ANY && self.path == Place::ANY;
+        needs.methods_alone(self.rank, self.skip).filter(|_| anywhere)
     }
 }
 
+/// The best rank of those that ask nothing more.
+fn best_free(needs: &AllNeeds, items: &[Item]) -> u32 {
+    items.iter().filter(|item| item.is_free(needs)).map(|item| item.rank).min().unwrap_or(NONE)
+}
+
 /// Takes the best of those that ask nothing more, and what could still be better.
-pub(super) fn group_best(needs: &AllNeeds, mut items: Vec<Item>) -> (u32, Vec<Item>) {
-    let best = items.iter().filter(|item| item.is_free(needs)).map(|item| item.rank).min().unwrap_or(NONE);
+fn group_best(needs: &AllNeeds, mut items: Vec<Item>) -> (u32, Vec<Item>) {
+    let best = best_free(needs, &items);
     items.retain(|item| item.rank < best);
     (best, items)
 }
@@ -77,6 +89,24 @@ fn value_of<'r>(needs: &'r AllNeeds, condition: &Condition) -> Option<Value<'r>>
 type Told = Vec<(Item, u32)>;
 
 impl Builder<'_> {
+    /// What is known of a text that leads to these rules, which stand in the order of their ranks.
+    pub(super) fn known(&mut self, mut items: Vec<Item>) -> Result<Found, TooLarge> {
+        let best = best_free(self.needs, &items);
+        let mut found = Found::NOTHING;
+        let mut plain = found.plain.iter_mut();
+        items.retain(|item| {
+            let methods = item.methods_alone(self.needs).filter(|_| item.rank <= best);
+            match methods.and_then(|methods| Some((methods, plain.next()?))) {
+                Some((methods, slot)) => *slot = Plain { rank: item.rank, methods },
+                None => return item.rank <= best,
+            }
+            false
+        });
+        found.bucket_rank = items.first().map_or(NONE, |item| item.rank);
+        found.bucket = self.bucket(items)?;
+        Ok(found)
+    }
+
     /// A bucket of these rules, `NONE` when there are none.
     pub(super) fn bucket(&mut self, items: Vec<Item>) -> Result<u32, TooLarge> {
         let (best, mut items) = group_best(self.needs, items);

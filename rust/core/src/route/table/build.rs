@@ -1,11 +1,12 @@
 //! Building indexes: from what rules ask of a text to where the text is looked up.
 
-use super::bucket::{Item, group_best};
+use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
-use super::exact::{ExactMap, Found};
+use super::exact::ExactMap;
 use super::inside::Inside;
 use super::needs::AllNeeds;
+use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
 use crate::route::re2::{Piece, Row, Run, RunTest};
 use crate::route::{PathMatch, Pattern, Rule, TextKind, TextMatch};
@@ -16,8 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_LENGTHS: usize = 10;
 /// So many engines for patterns are made with the table; the others when they are first used.
 const PREPARED: usize = 1000;
-/// So few keys are walked to in no time.
-const FEW_KEYS: usize = 16;
 
 /// The most memory that the programs of all regexes of a table may take, in bytes.
 pub(super) const REGEX_LIMIT: usize = 256 << 20;
@@ -101,7 +100,7 @@ pub(super) struct Builder<'r> {
     classes: BTreeMap<Run, u8>,
     /// The shapes of patterns, by their source: routes like to share them.
     patterns: BTreeMap<Box<str>, u32>,
-    sets: u32,
+    pub sets: u32,
 }
 
 /// The keys of one index, by where they go.
@@ -136,6 +135,7 @@ impl<'r> Builder<'r> {
                 Asked::Text(text) => self.sort_in(&mut keys, text, item)?,
             }
         }
+        let shapes = self.templates(&mut keys.forward, &mut keys.exact)?;
         let exact = self.exact(keys.exact)?;
         let starts = take_starts(&mut keys.forward);
         let lengths = number(self.out.lengths.len())?;
@@ -143,6 +143,7 @@ impl<'r> Builder<'r> {
         let index = Index {
             min_rank,
             exact,
+            shapes,
             lengths,
             length_count: number(self.out.lengths.len())? - lengths,
             starts: self.exact(starts)?,
@@ -249,6 +250,11 @@ impl<'r> Builder<'r> {
         Some(key)
     }
 
+    /// The number of a class that some row has.
+    pub(super) fn known_class(&self, run: &Run) -> Option<u8> {
+        self.classes.get(run).copied()
+    }
+
     fn class(&mut self, run: Run) -> Option<u8> {
         if let Some(class) = self.classes.get(&run) {
             return Some(*class);
@@ -283,11 +289,9 @@ impl<'r> Builder<'r> {
         self.sets = set.checked_add(1).ok_or(TooLarge::Places)?;
         keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            let items = group.iter().map(|(_, item)| *item).collect();
-            let (best, items) = group_best(self.needs, items);
-            let bucket = self.bucket(items)?;
+            let found = self.known(group.iter().map(|(_, item)| *item).collect())?;
             let text = group.first().map_or(&b""[..], |(text, _)| text);
-            self.out.exact.add(set, text, Found { best, bucket }).ok_or(TooLarge::Places)?;
+            self.out.exact.add_text(set, text, &found).ok_or(TooLarge::Places)?;
         }
         Ok(set)
     }

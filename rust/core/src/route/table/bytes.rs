@@ -5,13 +5,13 @@ use memchr::{memchr, memchr2};
 /// What a bad index or an absent thing is called in the arrays of a table.
 pub(crate) const NONE: u32 = u32::MAX;
 
-const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+pub(crate) const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(crate) const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 pub(crate) const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Both halves of a product, folded into one: every bit of `a` and `b` reaches every bit of it.
 #[expect(clippy::cast_possible_truncation, reason = "the halves are taken apart on purpose")]
-fn mix(a: u64, b: u64) -> u64 {
+pub(crate) fn mix(a: u64, b: u64) -> u64 {
     let product = u128::from(a) * u128::from(b);
     (product as u64) ^ ((product >> 64) as u64)
 }
@@ -77,10 +77,14 @@ pub(crate) fn word_at(text: &[u8], at: usize) -> u64 {
     }
 }
 
+/// The high bits of those bytes that are zero; above the first of them, of some that are one too.
+pub(crate) fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & !SEVENS
+}
+
 /// The place of the first of eight bytes that is zero; eight when none is.
 pub(crate) fn first_zero(word: u64) -> usize {
-    let zeros = word.wrapping_sub(ONES) & !word & !SEVENS;
-    (zeros.trailing_zeros() / 8) as usize
+    (zeros(word).trailing_zeros() / 8) as usize
 }
 
 /// The place of the first `byte` in `text`. Short texts need no call of a function for this.

@@ -6,11 +6,13 @@
 //! far, and none is entered that has nothing better: so the order of the rules is kept, and no list
 //! is searched.
 
-use super::bytes::NONE;
+use super::bytes::{NONE, same};
 use super::exact::{ExactMap, Found};
 use super::inside::Inside;
 use super::needs::{AllNeeds, Probe, Subject};
 use super::ranges::RangeTrees;
+use super::segments::Segments;
+use super::templates::Shapes;
 use super::trie::{Backward, Folded, Forward, Tries, Visitor};
 use crate::route::header::parse_int;
 use crate::route::query::first_value;
@@ -28,6 +30,8 @@ pub(super) struct Index {
     pub min_rank: u32,
     /// Its own set of whole texts, `NONE` when it has none.
     pub exact: u32,
+    /// The list of the shapes of its templates, `NONE` when it has none.
+    pub shapes: u32,
     /// The set of beginnings of a few lengths, and those lengths.
     pub starts: u32,
     pub lengths: u32,
@@ -106,6 +110,7 @@ pub(super) enum TextTest {
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) exact: ExactMap,
+    pub(super) shapes: Shapes,
     pub(super) tries: Tries,
     pub(super) ranges: RangeTrees,
     pub(super) indexes: Vec<Index>,
@@ -172,9 +177,12 @@ impl Within<'_, '_, '_, '_> {
         };
         let text = self.text;
         if index.exact != NONE {
-            if let Some(found) = parts.exact.find::<false>(index.exact, text) {
-                self.found(found, text.len());
+            if let Some(found) = parts.exact.find_text::<false>(index.exact, text) {
+                self.found(&found, text.len());
             }
+        }
+        if index.shapes != NONE {
+            self.templates(index.shapes);
         }
         if index.starts != NONE {
             self.starts(index);
@@ -196,6 +204,24 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
+    /// Looks the text up as each shape that it may have.
+    fn templates(&mut self, shapes: u32) {
+        let parts = self.search.parts;
+        let Some(segments) = Segments::of(self.text, parts.exact.seed()) else { return };
+        for templates in parts.shapes.fitting(shapes, segments.count()) {
+            if templates.min_rank >= self.search.best {
+                return;
+            }
+            let (shape, set) = (templates.shape, templates.set);
+            if segments.fills(shape) {
+                let hash = segments.hash(shape, set);
+                if let Some(found) = parts.exact.find(set, hash, |known| segments.are(shape, known)) {
+                    self.found(&found, self.text.len());
+                }
+            }
+        }
+    }
+
     /// Looks up the beginnings of the text, one probe for each length that there is.
     fn starts(&mut self, index: &Index) {
         let parts = self.search.parts;
@@ -205,18 +231,21 @@ impl Within<'_, '_, '_, '_> {
             let Some(start) = self.text.get(..length.length as usize) else { return };
             if length.min_rank < self.search.best {
                 let hash = hasher.up_to(start.len());
-                if let Some(found) = parts.exact.find_hashed::<false>(index.starts, start, hash) {
-                    self.found(found, start.len());
+                if let Some(found) = parts.exact.find(index.starts, hash, |known| same(start, known)) {
+                    self.found(&found, start.len());
                 }
             }
         }
     }
 
-    fn found(&mut self, found: Found, end: usize) {
-        if found.best < self.search.best {
-            self.search.best = found.best;
+    fn found(&mut self, found: &Found, end: usize) {
+        let search = &mut *self.search;
+        for plain in found.plain {
+            if plain.rank < search.best && search.probe.has_method(plain.methods) {
+                search.best = plain.rank;
+            }
         }
-        if found.bucket != NONE {
+        if found.bucket_rank < search.best {
             self.bucket(found.bucket, end, 0);
         }
     }
@@ -324,6 +353,7 @@ impl Parts {
     /// The memory that the arrays take, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
         self.exact.size_bytes()
+            + self.shapes.size_bytes()
             + self.tries.size_bytes()
             + self.ranges.size_bytes()
             + size_of_val(self.indexes.as_slice())

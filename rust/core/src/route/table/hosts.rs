@@ -65,8 +65,11 @@ impl HostIndex {
             match pattern {
                 HostPattern::Any => any = place,
                 HostPattern::Exact(host) => {
-                    let found = Found { best: place, bucket: NONE };
-                    builder.out.exact.add(0, host.as_bytes(), found).ok_or(TooLarge::Places)?;
+                    builder
+                        .out
+                        .exact
+                        .add_text(0, host.as_bytes(), &Found::one(place))
+                        .ok_or(TooLarge::Places)?;
                 }
                 HostPattern::Suffix(text) | HostPattern::Prefix(text) => wild.push((text, pattern, place)),
             }
@@ -111,7 +114,7 @@ impl HostIndex {
     }
 
     fn exact(&self, host: &[u8]) -> Option<u32> {
-        self.parts.exact.find::<true>(0, host).map(|found| found.best)
+        self.parts.exact.find_text::<true>(0, host).map(|found| found.plain[0].rank)
     }
 
     /// The rank of the longest suffix. A star stands for at least one byte, so the first one is

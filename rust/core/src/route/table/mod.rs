@@ -9,8 +9,10 @@ mod hosts;
 mod inside;
 mod needs;
 mod ranges;
+mod segments;
 mod served;
 mod shard;
+mod templates;
 mod trie;
 mod trie_build;
 mod update;
@@ -26,7 +28,7 @@ pub use build::TooLarge;
 pub use update::UpdateError;
 
 use super::chunked::Chunked;
-use super::host::{HostMode, HostPattern};
+use super::host::{HostMode, HostPattern, without_port};
 use super::linear::{LinearTable, VirtualHosts};
 use super::order::Precedence;
 use super::request::Request;
@@ -52,6 +54,7 @@ pub struct RouteTable {
     /// The host patterns, ascending.
     patterns: Arc<[HostPattern]>,
     mode: HostMode,
+    ignore_port: bool,
     /// What each pattern leads to.
     served: Chunked<Served>,
     shards: Chunked<Arc<Shard>>,
@@ -110,6 +113,7 @@ impl RouteTable {
             hosts: Arc::new(HostIndex::new(&patterns, hosts.mode(), seed)?),
             patterns,
             mode: hosts.mode(),
+            ignore_port: hosts.ignores_port(),
             served,
             shards,
             rules: numbered.collect(),
@@ -211,11 +215,12 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
         let asked = split_target(request.target)?;
+        let host = if self.ignore_port { without_port(request.host) } else { request.host };
         match self.mode {
-            HostMode::Best => self.search(self.hosts.best(request.host)?, request, asked, NONE),
+            HostMode::Best => self.search(self.hosts.best(host)?, request, asked, NONE),
             HostMode::InTurn => {
                 let mut found = None;
-                self.hosts.each(request.host, |place| {
+                self.hosts.each(host, |place| {
                     found = self.search(place, request, asked, NONE);
                     found.is_some()
                 });
@@ -223,7 +228,7 @@ impl RouteTable {
             }
             HostMode::Together => {
                 let mut best = NONE;
-                self.hosts.each(request.host, |place| {
+                self.hosts.each(host, |place| {
                     best = self.search(place, request, asked, best).unwrap_or(best);
                     false
                 });
@@ -255,7 +260,7 @@ impl RouteTable {
             let ranks = numbers.filter_map(|number| ranks.get(number as usize)).copied();
             (pattern.clone(), ranks.collect())
         });
-        LinearTable::new(rules, VirtualHosts::of_lists(lists, self.mode))
+        LinearTable::new(rules, VirtualHosts::of_lists(lists, self.mode).ignoring_port(self.ignore_port))
     }
 
     /// The memory that the table takes beside its rules, in bytes.

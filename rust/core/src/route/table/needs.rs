@@ -272,11 +272,14 @@ impl AllNeeds {
 
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.
     pub(super) fn is_free(&self, rule: u32, skip: u32) -> bool {
+        self.methods_alone(rule, skip) == Some(0)
+    }
+
+    /// The methods that a rule takes, none standing for all, if nothing else is left to ask.
+    pub(super) fn methods_alone(&self, rule: u32, skip: u32) -> Option<u16> {
         let needs = self.needs(rule);
-        needs.methods == 0
-            && needs.flags == 0
-            && needs.port == 0
-            && u32::from(needs.count) == skip.count_ones()
+        let alone = needs.flags == 0 && needs.port == 0 && u32::from(needs.count) == skip.count_ones();
+        alone.then_some(needs.methods)
     }
 
     /// What makes two rules ask the same, `skip` being known to hold. Conditions that are not
@@ -342,7 +345,7 @@ impl<'t, 'r> Probe<'t, 'r> {
     pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
         let all = self.all;
         let needs = all.needs(rule);
-        if needs.methods != 0 && needs.methods & self.method() == 0 {
+        if !self.has_method(needs.methods) {
             return false;
         }
         if needs.port != 0 && self.request.port != Some(needs.port) {
@@ -354,6 +357,12 @@ impl<'t, 'r> Probe<'t, 'r> {
         (0_u32..)
             .zip(all.conditions(rule))
             .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
+    }
+
+    /// Whether the method of the request is one of these, none standing for all.
+    #[inline]
+    pub(super) fn has_method(&mut self, methods: u16) -> bool {
+        methods == 0 || methods & self.method() != 0
     }
 
     fn method(&mut self) -> u16 {
