@@ -2,6 +2,7 @@
 
 use super::bytes::NONE;
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule, TextKind, TextMatch};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -46,6 +47,8 @@ pub(super) struct Condition {
 pub(super) enum Subject {
     Header(u32),
     Query(u32),
+    Method,
+    Port,
 }
 
 /// All conditions of all rules.
@@ -282,6 +285,18 @@ impl AllNeeds {
         alone.then_some(needs.methods)
     }
 
+    /// The methods of a rule, or its port, as what a request is looked up by.
+    pub(super) fn entry_values(&self, rule: u32, subject: Subject) -> Vec<Cow<'_, [u8]>> {
+        let Some(rule) = self.rules.get(rule as usize) else { return Vec::new() };
+        match subject {
+            Subject::Method => rule.methods().iter().map(|method| Cow::Borrowed(method.as_bytes())).collect(),
+            Subject::Port => {
+                rule.port().map(|port| Cow::Owned(port.to_be_bytes().to_vec())).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What makes two rules ask the same, `skip` being known to hold. Conditions that are not
     /// shared stand for themselves.
     pub(super) fn signature(&self, rule: u32, skip: u32) -> (u16, u8, u16, Vec<(u16, u32, u16)>) {
@@ -305,7 +320,7 @@ impl AllNeeds {
             Subject::Header(_) => {
                 self.rules.get(condition.rule as usize)?.headers().get(usize::from(condition.place))
             }
-            Subject::Query(_) => None,
+            _ => None,
         }
     }
 
@@ -314,7 +329,7 @@ impl AllNeeds {
             Subject::Query(_) => {
                 self.rules.get(condition.rule as usize)?.query().get(usize::from(condition.place))
             }
-            Subject::Header(_) => None,
+            _ => None,
         }
     }
 
@@ -409,6 +424,7 @@ impl<'t, 'r> Probe<'t, 'r> {
 
     fn ask(&self, condition: &Condition) -> bool {
         match condition.subject {
+            Subject::Method | Subject::Port => true,
             Subject::Header(number) => {
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }
