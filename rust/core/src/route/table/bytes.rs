@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2};
 pub(crate) const NONE: u32 = u32::MAX;
 
 pub(crate) const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-pub(crate) const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 pub(crate) const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Both halves of a product, folded into one: every bit of `a` and `b` reaches every bit of it.
@@ -106,27 +106,33 @@ pub(crate) fn position(text: &[u8], byte: u8) -> Option<usize> {
 
 /// Where the path of a target ends and its query starts; `None` for a target with a `#` in it.
 pub(crate) fn split_target(target: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut at = 0;
-    let mut rest = target;
-    // Eight bytes at a time for what is usual: neither of both among them.
-    while at < 64 {
-        let Some((chunk, after)) = rest.split_first_chunk::<8>() else { break };
-        let word = u64::from_le_bytes(*chunk);
-        if first_zero(word ^ (u64::from(b'?') * ONES)) + first_zero(word ^ (u64::from(b'#') * ONES)) < 16 {
-            break;
-        }
-        rest = after;
-        at += 8;
+    if target.len() <= 128 && is_plain(target) {
+        return Some((target, b""));
     }
-    let found = if rest.len() < 16 {
-        rest.iter().position(|byte| *byte == b'?' || *byte == b'#')
-    } else {
-        memchr2(b'?', b'#', rest)
-    };
-    let Some(end) = found.map(|place| at + place) else { return Some((target, b"")) };
+    let Some(end) = memchr2(b'?', b'#', target) else { return Some((target, b"")) };
     let (path, rest) = target.split_at_checked(end)?;
     let query = rest.strip_prefix(b"?")?;
     memchr(b'#', query).is_none().then_some((path, query))
+}
+
+/// Whether there is neither of both in a target, sixteen bytes at a time.
+#[inline]
+fn is_plain(target: &[u8]) -> bool {
+    fn marks<const N: usize>(bytes: &[u8; N]) -> bool {
+        bytes.iter().fold(false, |any, byte| any | (*byte == b'?') | (*byte == b'#'))
+    }
+    let mut rest = target;
+    while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
+        if marks(chunk) {
+            return false;
+        }
+        rest = after;
+    }
+    // The last sixteen bytes hold what is left, if there are so many.
+    match target.last_chunk::<16>() {
+        Some(last) => !marks(last),
+        None => rest.iter().all(|byte| *byte != b'?' && *byte != b'#'),
+    }
 }
 
 /// How many bytes `a` and `b` have in common from their start.

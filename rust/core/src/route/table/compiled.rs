@@ -153,6 +153,7 @@ struct Within<'s, 't, 'r, 'x> {
 
 impl<'t, 'r> Search<'t, 'r> {
     /// For rules that are better than `best`.
+    #[inline]
     pub(super) fn new(parts: &'t Parts, probe: Probe<'t, 'r>, best: u32) -> Self {
         Self { parts, probe, best }
     }
