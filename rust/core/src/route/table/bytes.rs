@@ -60,7 +60,18 @@ pub(crate) fn word(text: &[u8]) -> u64 {
     if let Some(word) = text.first_chunk::<8>() {
         return u64::from_le_bytes(*word);
     }
-    text.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    let byte = |byte: u8| u64::from(byte);
+    match *text {
+        [] => 0,
+        [a] => byte(a),
+        [a, b] => byte(a) | byte(b) << 8,
+        [a, b, c] => byte(a) | byte(b) << 8 | byte(c) << 16,
+        // The first four bytes and the last four, which may overlap.
+        [a, b, c, d, ..] => {
+            let end = text.last_chunk::<4>().map_or(0, |end| u64::from(u32::from_le_bytes(*end)));
+            u64::from(u32::from_le_bytes([a, b, c, d])) | end << (8 * (text.len() - 4))
+        }
+    }
 }
 
 /// The eight bytes of `text` from `at` on, in the same way.
@@ -152,21 +163,15 @@ pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
     done + left.iter().zip(right).take_while(|(x, y)| x == y).count()
 }
 
-/// Whether two texts are the same. Keys are short: no call of a function for them.
+/// Whether two texts are the same. Keys are short: the first eight bytes tell most of them apart.
+#[inline(never)]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let (mut left, mut right) = (a, b);
-    while let (Some((x, left_rest)), Some((y, right_rest))) =
-        (left.split_first_chunk::<8>(), right.split_first_chunk::<8>())
-    {
-        if x != y {
-            return false;
-        }
-        (left, right) = (left_rest, right_rest);
-    }
-    word_at(a, a.len() - left.len()) == word_at(b, b.len() - right.len())
+    let (Some(a_end), Some(b_end)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
+        return a.len() == b.len() && word(a) == word(b);
+    };
+    // The last eight bytes, and all whole words before them.
+    let words = |text| <[u8]>::chunks_exact(text, 8);
+    a.len() == b.len() && a_end == b_end && words(a).eq(words(b))
 }
 
 /// Whether `text`, with its capitals made small, is `small`.

@@ -208,7 +208,10 @@ impl Within<'_, '_, '_, '_> {
     /// Looks the text up as each shape that it may have.
     fn templates(&mut self, shapes: u32) {
         let parts = self.search.parts;
-        let Some(segments) = Segments::of(self.text, parts.exact.seed()) else { return };
+        let mut segments = Segments::default();
+        if !segments.cut(self.text, parts.exact.seed()) {
+            return;
+        }
         for templates in parts.shapes.fitting(shapes, segments.count()) {
             if templates.min_rank >= self.search.best {
                 return;

@@ -4,7 +4,7 @@
 //! many templates it has. So a template is found by its hash: each segment of a path is hashed once,
 //! and the hash for a shape is the sum over the segments that it does not leave open.
 
-use super::bytes::{FACTOR, mix, same, word_at, zeros};
+use super::bytes::{FACTOR, mix, same, zeros};
 
 /// So many segments of a text are looked at.
 pub(super) const MOST: usize = 12;
@@ -46,7 +46,7 @@ impl Shape {
 const ROOM: usize = 16;
 
 /// A text that begins with a slash, cut at its slashes: `/a//b` is `a`, nothing and `b`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Segments<'x> {
     text: &'x [u8],
     /// Where the first, the second, ... segment ends.
@@ -60,35 +60,33 @@ pub(super) struct Segments<'x> {
 }
 
 impl<'x> Segments<'x> {
-    /// `None` for a text that does not begin with a slash, or is longer than 32-bit numbers count.
-    #[inline]
-    pub(super) fn of(text: &'x [u8], seed: u64) -> Option<Self> {
+    /// Cuts a text into these, which are new. False for one that does not begin with a slash, or is
+    /// longer than 32-bit numbers count.
+    pub(super) fn cut(&mut self, text: &'x [u8], seed: u64) -> bool {
         if text.first() != Some(&b'/') || u32::try_from(text.len()).is_err() {
-            return None;
+            return false;
         }
-        let mut segments = Self { text, ends: [0; ROOM], sums: [0; ROOM], count: 0, empty: 0 };
-        segments.cut(seed);
-        Some(segments)
-    }
-
-    fn cut(&mut self, seed: u64) {
-        let salt = FACTOR ^ seed.rotate_left(32);
-        let (mut start, mut sum, mut key) = (1, 0_u64, seed);
-        let slots = self.ends.iter_mut().zip(self.sums.iter_mut().skip(1)).take(MOST);
-        for (place, (end, sum_to)) in slots.enumerate() {
-            key = key.wrapping_add(FACTOR);
-            let (length, hash) = segment(self.text, start, key, salt);
+        self.text = text;
+        let mut short = [0; 8];
+        let mut hasher = SegmentHasher::new(text, &mut short, seed);
+        let (mut start, mut sum) = (1, 0_u64);
+        while start <= text.len() && self.count < MOST {
+            let (end, hash) = hasher.next(start);
             sum = sum.wrapping_add(hash);
-            *sum_to = sum;
-            *end = u32::try_from(start + length).unwrap_or(u32::MAX);
-            self.empty |= u16::from(length == 0) << place;
-            start += length + 1;
-            if start > self.text.len() {
-                self.count = place + 1;
-                return;
+            self.empty |= u16::from(end == start) << self.count;
+            if let Some(slot) = self.ends.get_mut(self.count % ROOM) {
+                *slot = u32::try_from(end).unwrap_or(u32::MAX);
             }
+            self.count += 1;
+            if let Some(slot) = self.sums.get_mut(self.count % ROOM) {
+                *slot = sum;
+            }
+            start = end + 1;
         }
-        self.count = MOST + 1;
+        if start <= text.len() {
+            self.count = MOST + 1;
+        }
+        true
     }
 
     pub(super) fn count(&self) -> usize {
@@ -140,36 +138,60 @@ impl<'x> Segments<'x> {
     }
 }
 
-/// The length of the segment that starts at `start`, and its hash: sixteen bytes need no loop, and
-/// few segments have more.
-#[inline]
-fn segment(text: &[u8], start: usize, key: u64, salt: u64) -> (usize, u64) {
-    let (mut hash, mut at) = (key, start);
-    loop {
-        let (first, second) = (next_word(text, at), next_word(text, at + 8));
-        let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
-        let second = if in_first == 0 { below(second, in_second) } else { 0 };
-        hash = mix(below(first, in_first) ^ hash, second ^ salt);
-        // The end of the text is as good as a slash behind it.
-        let left = text.len() - at;
-        if in_first | in_second != 0 || left < 16 {
-            let before = if in_first == 0 { 8 + first_byte(in_second) } else { first_byte(in_first) };
-            return (at - start + before.min(left), hash);
-        }
-        at += 16;
-    }
+/// Hashes the segments of a text, one after the other.
+struct SegmentHasher<'w> {
+    /// The text, with zeros after it if it has no eight bytes.
+    words: &'w [u8],
+    length: usize,
+    /// Another one for each place, so that segments do not change places unnoticed.
+    key: u64,
+    salt: u64,
 }
 
-/// The next eight bytes of a text, zeros where there are none; without a branch on where it ends,
-/// since that cannot be foreseen.
-#[inline]
-fn next_word(text: &[u8], at: usize) -> u64 {
-    let Some(last) = text.len().checked_sub(8) else { return word_at(text, at) };
-    let from = at.min(last);
-    let word =
-        text.get(from..).and_then(<[u8]>::first_chunk::<8>).map_or(0, |word| u64::from_le_bytes(*word));
-    let passed = at - from;
-    if passed < 8 { word >> (8 * passed) } else { 0 }
+impl<'w> SegmentHasher<'w> {
+    #[inline]
+    fn new(text: &'w [u8], short: &'w mut [u8; 8], seed: u64) -> Self {
+        let length = text.len();
+        let words = match short.get_mut(..length) {
+            None => text,
+            Some(start) => {
+                start.copy_from_slice(text);
+                short
+            }
+        };
+        Self { words, length, key: seed, salt: FACTOR ^ seed.rotate_left(32) }
+    }
+
+    /// The next eight bytes of the text, zeros where there are none; without a branch on where it
+    /// ends, since that cannot be foreseen.
+    #[inline]
+    fn word(&self, at: usize) -> u64 {
+        let from = at.min(self.words.len().saturating_sub(8));
+        let word = self.words.get(from..).and_then(<[u8]>::first_chunk::<8>);
+        let word = word.map_or(0, |word| u64::from_le_bytes(*word));
+        let passed = at - from;
+        if passed < 8 { word >> (8 * passed) } else { 0 }
+    }
+
+    /// Where the segment that starts at `start` ends, and its hash.
+    #[inline]
+    fn next(&mut self, start: usize) -> (usize, u64) {
+        self.key = self.key.wrapping_add(FACTOR);
+        let (mut hash, mut at) = (self.key, start);
+        // Sixteen bytes at a time: few segments have more.
+        loop {
+            let (first, second) = (self.word(at), self.word(at + 8));
+            let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
+            let second = if in_first == 0 { below(second, in_second) } else { 0 };
+            hash = mix(below(first, in_first) ^ hash, second ^ self.salt);
+            // The end of the text is as good as a slash behind it.
+            if in_first | in_second != 0 || self.length - at < 16 {
+                let inside = if in_first == 0 { 8 + first_byte(in_second) } else { first_byte(in_first) };
+                return ((at + inside).min(self.length), hash);
+            }
+            at += 16;
+        }
+    }
 }
 
 /// The bytes of a word below the first one that has its high bit among these; all if there is none.
