@@ -43,7 +43,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, default=Path("report/bench-match"))
     parser.add_argument("--date", help="what the report says about when it was measured")
-    parser.add_argument("--json", action="store_true", help="print results.json too")
+    parser.add_argument("--json", action="store_true", help="print results.json, not the goals")
     parser.add_argument("--check", action="store_true", help="exit 1 unless every goal holds")
     return parser.parse_args(arguments)
 

@@ -133,7 +133,12 @@ def shop() -> docs.Store:
     caller = docs.node("web", 80, backends=["pay"])
     route = docs.gateway_route("door", {"prefix": "/"}, "pay")
     nodes = docs.node("pay", {8080: "http", 9090: "grpc", 7070: "tcp"})
-    return docs.Store(docs.mesh(), route, caller, docs.service("pay", node="pay"), nodes)
+    by_group, by_star = docs.node("kiosk", 80), docs.node("till", 80)
+    by_group["spec"]["backendGroups"] = [{"name": "paying"}]
+    by_star["spec"]["backendGroups"] = [{"name": "*"}]
+    group = docs.document("BackendGroup", "paying", {"virtualservices": [{"name": "pay"}]})
+    called = [docs.service("pay", node="pay"), nodes, group]
+    return docs.Store(docs.mesh(), route, caller, by_group, by_star, *called)
 
 
 def applied(store: docs.Store, steps: insertion.Steps, count: int) -> None:
@@ -151,11 +156,12 @@ def applied(store: docs.Store, steps: insertion.Steps, count: int) -> None:
 
 @pytest.mark.parametrize("done", [0, 1, 2])
 def test_either_way_half_done_is_completed(done: int) -> None:
-    """Wherever it was interrupted, asking again ends where it should, and the way back begins."""
+    """Wherever it was interrupted, asking again ends where it should, and the way back begins; who
+    calls the service, by a route, one by one or by a group, is told."""
     store, mesh = shop(), AppMesh()
     before = store.get("VirtualService", "pay")["spec"]
     steps = insertion.insert(mesh.load(store.objects), SERVICE)
-    assert [str(caller.name) for caller in steps.callers] == ["door", "web"]
+    assert [caller.name for caller in steps.callers] == ["door", "kiosk", "till", "web"]
     applied(store, steps, done)
     applied(store, insertion.insert(mesh.load(store.objects), SERVICE), 2)
     assert insertion.insert(mesh.load(store.objects), SERVICE).changes == ()

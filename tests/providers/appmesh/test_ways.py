@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -99,6 +100,40 @@ def test_the_nodes_of_a_service_may_be_shared() -> None:
             "route 'all' of VirtualRouter shop/v2: they lead to the same node"
         ),
     )
+
+
+def of_another(body: dict[str, Any]) -> dict[str, Any]:
+    """The same route, led to another service by somebody in between."""
+    target = body["spec"]["httpRoute"]["action"]["target"]["virtualService"]
+    target["virtualServiceRef"]["name"] = "theirs"
+    return body
+
+
+def of_another_version(body: dict[str, Any]) -> dict[str, Any]:
+    body["metadata"]["resourceVersion"] = "somebody's"
+    return body
+
+
+@pytest.mark.parametrize(
+    ("asked", "meanwhile"),
+    [
+        (RETARGET, of_another_version),
+        (RETARGET, of_another),
+        (Steering(way=Way.ANNOTATE, services=("v1", "v2")), of_another_version),
+    ],
+)
+def test_a_patch_is_refused_where_somebody_wrote_meanwhile(
+    asked: Steering, meanwhile: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """It tests the version that was read, and what it replaces, so that no write is lost."""
+    objects, provider = shop().objects, AppMesh(serves_xds=True)
+    (route,), _ = provider.load(objects).resolve(DOOR, (), asked)
+    granted = tuple(reversed(route.weights))
+    (change,) = changes(objects, route, *granted, provider=provider)
+    patched(objects, change)
+    body = meanwhile(copy.deepcopy(dict(objects[DOOR].body)))
+    with pytest.raises(jsonpatch.JsonPatchTestFailed):
+        patched({**objects, DOOR: Object(DOOR, "9", body)}, change)
 
 
 # --- retarget -----------------------------------------------------------------------------------

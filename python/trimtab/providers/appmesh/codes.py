@@ -34,7 +34,6 @@ def diagnostic(problem: Problem, obj: Object | None, ref: ObjectRef | None = Non
         message=problem.message,
         remedy=problem.remedy,
         ref=obj.ref if obj else ref,
-        origin=obj.origin if obj else None,
         field=problem.field,
     )
 

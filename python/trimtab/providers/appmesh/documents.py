@@ -117,7 +117,7 @@ def _read(obj: Object, problems: list[Problem]) -> Resource[Any] | None:
     if spec is None:
         return None
     if not any(p.code is codes.ONE_OF for p in problems):  # else it is not clear what is meant
-        problems.extend(problems_of(spec, by_hand=obj.origin is not None))
+        problems.extend(problems_of(spec, by_hand=obj.file is not None))
     return Resource(obj, labels, annotations, spec)
 
 

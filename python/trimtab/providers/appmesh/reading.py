@@ -161,10 +161,10 @@ class AppMeshReading:
         return {ref: tuple(found) for ref, found in by_gateway.items()}
 
 
-def _changed(objects: Objects, before: Objects) -> frozenset[ObjectRef]:
-    """The objects that are new, other than they were, or gone."""
+def _changed(objects: Objects, before: Objects) -> tuple[ObjectRef, ...]:
+    """The objects that are new, other than they were, or gone; in the order of ``objects``."""
     changed = [ref for ref, obj in objects.items() if before.get(ref) is not obj]
-    return frozenset((*changed, *(before.keys() - objects.keys())))
+    return (*changed, *(before.keys() - objects.keys()))
 
 
 def _read_all(
@@ -182,7 +182,7 @@ def _read_all(
 
 
 def _is_as_read(obj: Object, known: Object) -> bool:
-    return obj.version == known.version and obj.origin == known.origin
+    return obj.version == known.version and obj.file == known.file
 
 
 def _shelves(
