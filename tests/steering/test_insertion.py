@@ -12,11 +12,14 @@ import pytest
 from cluster.gate import Gate, Lost
 from steering.world import World, world
 from xds_harness import documents as docs
-from xds_harness.world import Load
+from xds_harness.tcp import redirected
+from xds_harness.traffic import WIRES, asking, backends
+from xds_harness.world import Load, control_plane, envoy_of
 
 from trimtab.errors import Refused
 from trimtab.providers.appmesh import AppMesh, insertion
-from trimtab.testbed.processes import Cluster
+from trimtab.providers.appmesh.envoy import Ports
+from trimtab.testbed.processes import Cluster, free_port
 
 pytestmark = pytest.mark.usefixtures("envoy_binary")
 SERVICE = docs.reference(docs.service("pay"))
@@ -96,12 +99,11 @@ WRITES = {
 }
 
 
-@pytest.mark.parametrize("arrived", [True, False], ids=["written", "on_its_way"])
-async def test_killed_at_any_write_it_is_completed_by_asking_again(
-    cluster: Cluster, namespace: str, tmp_path: Path, arrived: bool
+async def test_killed_after_any_write_it_is_completed_by_asking_again(
+    cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """After kill -9 at each of its writes every request is answered as before, and asking again ends
-    where it should, whether the write had arrived or not."""
+    """After kill -9 at each of its writes every request is answered as before, and asking again
+    goes on from there."""
     gate = Gate(cluster)
     async with (
         gate.open(tmp_path) as kubeconfig,
@@ -110,7 +112,7 @@ async def test_killed_at_any_write_it_is_completed_by_asking_again(
         await without_router(mesh)
 
         async def killed(command: str, write: tuple[str, str]) -> None:
-            gate.lost = Lost(*write, arrived=arrived)
+            gate.lost = Lost(*write, arrived=True)
             gate.missed.clear()
             process = await started(mesh, command, kubeconfig=kubeconfig)
             await asyncio.wait_for(gate.missed.wait(), 30)
@@ -174,6 +176,36 @@ def test_either_way_half_done_is_completed(done: int) -> None:
         applied(store, insertion.remove(mesh.load(store.objects), SERVICE), 2)
     assert store.get("VirtualService", "pay")["spec"] == before
     assert not any(ref.kind == "VirtualRouter" for ref in store.objects)
+
+
+@pytest.mark.parametrize("form", WIRES)
+async def test_nobody_notices_an_inserted_router(tmp_path: Path, form: str) -> None:
+    """Whatever the node speaks, its callers are answered through the router as without it, after
+    each write of either way."""
+    wire, door = WIRES[form], free_port()
+    async with backends(wire, ["app"]) as ports:
+        app = docs.node("app", ports["app"], wire)
+        documents = [docs.mesh(), docs.service("pay", node="app"), app]
+        documents += [docs.node("caller", 80, backends=["pay"]), docs.gateway(door, protocol=wire)]
+        documents += [docs.gateway_route("door", {"prefix": "/"}, "pay")]
+        if wire == "tcp":
+            documents = documents[:-2]  # a gateway knows no TCP: the caller's proxy is asked
+        who = "mesh/m/virtualNode/caller_shop" if wire == "tcp" else docs.GATEWAY_ID
+        how = {} if wire == "tcp" else {"path": "/a.B/C"}
+        async with control_plane(*documents, ports=Ports(free_port(), door)) as plane:
+            plane.patch = redirected
+            async with envoy_of(plane, tmp_path, who), asking(wire, door, ports["app"]) as ask:
+                assert await ask(**how) == "app"
+                for steps in (insertion.insert, insertion.remove):
+                    while (todo := steps(plane.reading, SERVICE)).changes:
+                        applied(plane.store, todo, 1)
+                        assert await plane.apply() == {}
+                        assert await ask(**how) == "app"
+                        if docs.reference(docs.router("pay")) not in plane.store.objects:
+                            break
+        assert (
+            plane.store.get("VirtualService", "pay")["spec"] == docs.service("", node="app")["spec"]
+        )
 
 
 def test_what_is_not_ours_or_divides_is_left_alone() -> None:
