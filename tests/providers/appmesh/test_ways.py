@@ -397,6 +397,17 @@ def test_a_lane_is_made_and_deleted() -> None:
     assert (closed.verb, closed.ref, closed.ops[0].value) == (Verb.DELETE, made.ref, "77")
 
 
+def test_a_lane_of_a_grpc_route_asks_for_metadata() -> None:
+    """Headers and cookies of a cohort are metadata there; what the route asks for stays."""
+    match = {"serviceName": "pay", "metadata": [{"name": "x-team"}]}
+    store = shop(docs.gateway_route("door", match, "v1", form="grpcRoute"))
+    reading = AppMesh().load(with_lane(store.objects))
+    lane = reading.gateway_routes[DOOR._replace(name="door-trimtab-lane")].spec.grpc_route
+    assert lane is not None
+    assert lane.match.service_name == "pay"
+    assert [m.name for m in lane.match.metadata or ()] == ["x-team", "x-cohort"]
+
+
 def leftovers(objects: Objects, asked: dict[ObjectRef, Asked | None]) -> list[str]:
     provider = AppMesh()
     return [c.ref.name for c in provider.leftovers(provider.load(objects), asked)]
