@@ -228,6 +228,8 @@ def test_a_route_that_was_turned_meanwhile_is_a_conflict() -> None:
         (docs.service("v2"), ("v1", "v2"), "every request would get a 404"),
         (docs.service("v2", node="v1"), ("v1", "v2"), "nothing tells their requests apart"),
         (docs.router("v2", docs.rule("all", {"gone": 1})), ("v1", "v2"), "gone behind it"),
+        (docs.router("v2", docs.rule("all", {"v2": 9, "gone": 1})), ("v1", "v2"), "gone behind it"),
+        (docs.router("v2", docs.rule("all", {"v2": 0})), ("v1", "v2"), "all weigh nothing"),
         (
             docs.gateway_route("door", {"prefix": "/"}, "v1", port=9999),
             ("v1", "v2"),
