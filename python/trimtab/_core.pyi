@@ -238,7 +238,10 @@ class RouteTable:
 
     ``order``: "listed" (Envoy: the first that matches) or "priority-then-length" (the lower priority
     number, none counting as 1001; then the longer path; exact before regex before prefix; the rule
-    with more conditions; the name). ``empty_hosts`` have no rule: their requests get no answer,
+    with more conditions; the name) or "gateway-api" (HTTPRoute's and GRPCRoute's: the best host
+    first, and the next best where none of its rules match; the longer gRPC service and method; exact
+    before regex before prefix; the longer path; a method; more headers, more query parameters; the
+    lower priority number, which stands for the older route; the name). ``empty_hosts`` have no rule: their requests get no answer,
     where those of a host that nobody names get the rules of ``*``. ``ignore_port`` looks up the host
     of a request without its port. ``seed`` makes the picks of ``route`` repeatable.
     """
@@ -246,7 +249,7 @@ class RouteTable:
     def __new__(
         cls,
         rules: Iterable[Rule],
-        order: Literal["listed", "priority-then-length"] = "listed",
+        order: Literal["listed", "priority-then-length", "gateway-api"] = "listed",
         *,
         empty_hosts: Sequence[str] = (),
         ignore_port: bool = False,
@@ -275,7 +278,7 @@ class RouteTable:
         """The table of an Envoy v3 RouteConfiguration.
 
         ``source``: a document, YAML or JSON text, a file, or what Envoy's ``/config_dump`` answers;
-        ``name`` says which one where there are several. ``Match.data`` is an
+        ``name`` says which one where there are several. ``Match.data`` is a
         ``trimtab.providers.envoy_routes.EnvoyRoute``: its virtual host, what kind of action it is,
         and by which header it picks. A route to one cluster has it as its target, of weight 1.
 
@@ -338,7 +341,7 @@ class RouteTable:
 
         ``paths``: a list of texts, or a tuple of bytes and offsets: all texts one after the other,
         and where each begins and the last ends, as a buffer of 32 or 64-bit numbers (Arrow's
-        layout). ``hosts`` and ``methods`` are the same, or one for all. ``rules[rank]`` is the rule.
+        layout). ``hosts`` and ``methods`` are the same, or one for all. ``rule(rank)`` is the rule.
         Other threads run meanwhile where no column is a list and there are 1,000 requests or more.
 
         Raises ValueError for columns of different lengths, and for offsets that are out of order.
@@ -357,7 +360,34 @@ class RouteTable:
 
         The last is None for the one rule that gets it.
         """
+    def with_targets(self, targets: Mapping[str, Sequence[tuple[str, int]]]) -> RouteTable:
+        """The same table with other targets, by the names of rules.
+
+        What they ask stays, so nothing is compiled: microseconds, at any size. All rules of a name
+        are changed; they keep their ``data``. ``route`` goes on with the sequence that it has.
+
+        Raises ValueError for a name that no rule has, RuleError for weights that cannot be picked
+        from.
+        """
+    def with_host(self, hosts: str | Sequence[str], rules: Iterable[Rule]) -> RouteTable:
+        """The same table with these rules and no others for requests of these hosts.
+
+        The hosts that the rules name themselves do not count. No rules: requests that get no answer.
+        The cost is that of compiling the rules and some of other hosts, about 256 in all; for a host
+        that is new also that of the index of all hosts. A rule that stays keeps its rank; new ones
+        get ranks that nobody has.
+
+        Raises ValueError when the table would be too large.
+        """
+    def without_host(self, hosts: str | Sequence[str]) -> RouteTable:
+        """The same table without these hosts: their requests get the rules of the next best pattern.
+
+        A host that is not there is no error.
+        """
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules in the order in which they are tried."""
+        """The rules in the order in which they are tried; that of a rank where the table was built
+        at once (``rule`` finds it in every table)."""
+    def rule(self, rank: int) -> Rule | None:
+        """The rule of this rank, as ``match_columns`` gives it; None for one that no rule has."""
     def __len__(self) -> int: ...

@@ -167,6 +167,11 @@ impl Rule {
         Ok(Self { inner, data: None, targets: PyOnceLock::new() })
     }
 
+    /// The same data with another rule.
+    pub fn with_inner(&self, py: Python<'_>, inner: Arc<CoreRule>) -> Self {
+        Self { inner, data: self.data(py), targets: PyOnceLock::new() }
+    }
+
     /// The data of the caller.
     pub fn data(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         self.data.as_ref().map(|data| data.clone_ref(py))
