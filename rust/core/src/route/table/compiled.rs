@@ -218,7 +218,7 @@ impl Within<'_, '_, '_, '_> {
             }
             let (shape, set) = (templates.shape, templates.set);
             if segments.fills(shape) {
-                let hash = segments.hash(shape, set);
+                let hash = segments.hash(shape.count, templates.open, set);
                 if let Some(found) = parts.exact.find(set, hash, |known| segments.are(shape, known)) {
                     self.found(&found, self.text.len());
                 }

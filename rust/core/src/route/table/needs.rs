@@ -5,8 +5,13 @@ use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// So many methods have a bit of their own; others get one of what is left, first come first served.
-const KNOWN_METHODS: usize = 9;
+/// The methods that have a bit of their own, each where [`method_place`] finds it.
+const METHODS: [&[u8]; 16] = [
+    b"", b"PATCH", b"", b"", b"", b"PUT", b"TRACE", b"", b"GET", b"DELETE", b"", b"OPTIONS", b"", b"HEAD",
+    b"CONNECT", b"POST",
+];
+/// The bits that are left for other methods, first come first served.
+const OTHER_BITS: [u8; 7] = [0, 2, 3, 4, 7, 10, 12];
 /// How many answers to shared conditions a request remembers.
 pub(super) const REMEMBERED: u16 = 256;
 const NOT_REMEMBERED: u16 = u16::MAX;
@@ -60,20 +65,11 @@ pub(super) struct AllNeeds {
     other_methods: Vec<Box<str>>,
 }
 
-/// The place of a method that has a bit of its own.
-fn known_method(method: &[u8]) -> Option<usize> {
-    Some(match method {
-        b"GET" => 0,
-        b"POST" => 1,
-        b"PUT" => 2,
-        b"DELETE" => 3,
-        b"PATCH" => 4,
-        b"HEAD" => 5,
-        b"OPTIONS" => 6,
-        b"CONNECT" => 7,
-        b"TRACE" => 8,
-        _ => return None,
-    })
+/// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
+fn method_place(method: &[u8]) -> Option<u8> {
+    let [first, second, ..] = method else { return None };
+    let place = first.wrapping_mul(5).wrapping_add(*second) % 16;
+    METHODS.get(usize::from(place)).is_some_and(|known| *known == method).then_some(place)
 }
 
 /// What makes two conditions one.
@@ -260,7 +256,7 @@ impl AllNeeds {
     }
 
     fn method_bit_or_new(&mut self, method: &str) -> Option<u16> {
-        if self.method_bit(method.as_bytes()) == 0 && KNOWN_METHODS + self.other_methods.len() < 16 {
+        if self.method_bit(method.as_bytes()) == 0 && self.other_methods.len() < OTHER_BITS.len() {
             self.other_methods.push(method.into());
         }
         Some(self.method_bit(method.as_bytes())).filter(|bit| *bit != 0)
@@ -268,11 +264,9 @@ impl AllNeeds {
 
     /// The bit of a method; none for one that no rule names by a bit.
     fn method_bit(&self, method: &[u8]) -> u16 {
-        if let Some(place) = known_method(method) {
-            return 1 << place;
-        }
-        let other = self.other_methods.iter().position(|other| other.as_bytes() == method);
-        other.map_or(0, |place| 1 << (KNOWN_METHODS + place))
+        let other = || self.other_methods.iter().position(|other| other.as_bytes() == method);
+        let place = method_place(method).or_else(|| OTHER_BITS.get(other()?).copied());
+        place.map_or(0, |place| 1 << place)
     }
 
     fn needs(&self, rule: u32) -> Needs {
@@ -434,5 +428,19 @@ impl<'t, 'r> Probe<'t, 'r> {
                 self.all.query(condition).is_some_and(|query| query.matches_query(self.query))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_usual_method_is_where_it_is_looked_for() {
+        let usual = METHODS.iter().filter(|method| !method.is_empty());
+        assert!(usual.clone().all(|method| method_place(method).is_some()));
+        let places = usual.filter_map(|method| method_place(method)).chain(OTHER_BITS);
+        assert_eq!(places.collect::<std::collections::BTreeSet<_>>(), (0..16).collect());
+        assert_eq!(method_place(b"get").or(method_place(b"G")).or(method_place(b"GEX")), None);
     }
 }
