@@ -205,7 +205,8 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
-    /// Looks the text up as each shape that it may have.
+    /// Looks the text up as each shape that it may have. On its own, so that the loop has all registers.
+    #[inline(never)]
     fn templates(&mut self, shapes: u32) {
         let parts = self.search.parts;
         let mut segments = Segments::default();

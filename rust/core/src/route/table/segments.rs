@@ -202,8 +202,8 @@ impl<'x> SegmentHasher<'x> {
         let goes_on = u64::from(in_first == 0).wrapping_neg();
         let second = below(second, in_second) & goes_on;
         let hash = mix(below(first, in_first) ^ self.key, second ^ self.salt);
-        let ends = if in_first == 0 { 64 + in_second.trailing_zeros() } else { in_first.trailing_zeros() };
-        (start + (ends / 8) as usize, hash)
+        let bits = u64::from(in_first.trailing_zeros()) + (u64::from(in_second.trailing_zeros()) & goes_on);
+        (start + (bits / 8) as usize, hash)
     }
 
     /// The same for one of sixteen bytes or more.
