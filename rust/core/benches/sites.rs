@@ -118,7 +118,8 @@ impl Words {
     }
 
     fn text(&self, path: &Path, mut parameter: impl FnMut() -> String) -> String {
-        path.iter().map(|s| format!("/{}", s.map_or_else(&mut parameter, |w| self.all[w].clone()))).collect()
+        let mut segment = |s: &Option<usize>| s.map_or_else(&mut parameter, |word| self.all[word].clone());
+        path.iter().flat_map(|s| ["/".to_owned(), segment(s)]).collect()
     }
 
     fn github(&self) -> Vec<(Path, &'static str)> {
@@ -175,12 +176,12 @@ struct Asked {
 
 fn rule_of(words: &Words, (path, method): &(Path, &'static str)) -> Rule {
     let text = words.text(path, || "[^/]+".into());
-    let test = if path.contains(&None) {
+    let asked = if path.contains(&None) {
         PathMatch::regex(Pattern::new(&text).unwrap())
     } else {
         PathMatch::exact(&text)
     };
-    let mut rule = Rule::named("r").with_path(test).with_hosts(vec![HostPattern::parse(HOST).unwrap()]);
+    let mut rule = Rule::named("r").with_path(asked).with_hosts(vec![HostPattern::parse(HOST).unwrap()]);
     rule.set_methods(vec![(*method).into()]);
     rule
 }

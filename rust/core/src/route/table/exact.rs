@@ -71,7 +71,6 @@ fn has_room(tags: u64) -> bool {
 }
 
 /// One of `groups`, by the upper half of the hash.
-#[expect(clippy::cast_possible_truncation, reason = "less than the number of groups")]
 fn group_of(hash: u64, groups: usize) -> usize {
     (((hash >> 32) * groups as u64) >> 32) as usize
 }

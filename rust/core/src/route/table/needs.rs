@@ -1,6 +1,6 @@
 //! What a rule asks besides the text that it is found by, in the order of what it costs to ask.
 
-use super::bytes::NONE;
+use super::bytes::{NONE, same};
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule, TextKind, TextMatch};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub(super) struct Condition {
     memo: u16,
     /// What it asks about.
     pub subject: Subject,
+    /// Where the value is that a header must have, if that is all it asks.
+    value: Option<(u32, u32)>,
 }
 
 /// A header or a query parameter, by its number among the names of the table.
@@ -63,6 +65,8 @@ pub(super) struct AllNeeds {
     /// The names of query parameters, by their number.
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
+    /// The values that conditions ask for.
+    values: Vec<u8>,
 }
 
 /// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
@@ -196,12 +200,15 @@ impl AllNeeds {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
                 let subject = Subject::Header(names.number(header.name())?);
-                let condition = Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject };
+                let value = all.keep_value(header)?;
+                let condition =
+                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
             }
             for (place, query) in (0_u16..).zip(rule.query()) {
                 let subject = Subject::Query(number(&mut queries, &mut all.queries, query.name())?);
-                let condition = Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject };
+                let condition =
+                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value: None };
                 asked.push((cost(query.text().map(TextMatch::kind)), condition, Identity::of_query(query)));
             }
             asked.sort_by_key(|(cost, ..)| *cost);
@@ -221,6 +228,20 @@ impl AllNeeds {
         all.share(seen);
         all.rules = rules;
         Some(all)
+    }
+
+    /// Puts the one value that a header may have where it is compared without asking the rule: that
+    /// is what most conditions are. `None` when there are too many.
+    #[expect(clippy::option_option, reason = "whether there is room, and whether there is such a value")]
+    fn keep_value(&mut self, header: &HeaderMatch) -> Option<Option<(u32, u32)>> {
+        let HeaderTest::Text(text) = header.test() else { return Some(None) };
+        let TextKind::Exact(value) = text.kind() else { return Some(None) };
+        if text.ignores_case() || header.inverted() || header.missing_is_empty() {
+            return Some(None);
+        }
+        let start = u32::try_from(self.values.len()).ok()?;
+        self.values.extend_from_slice(value.as_bytes());
+        Some(Some((start, u32::try_from(self.values.len()).ok()?)))
     }
 
     /// Gives the conditions that most rules share a place where their answer is remembered.
@@ -330,7 +351,7 @@ impl AllNeeds {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice())
+        size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice()) + self.values.len()
     }
 }
 
@@ -422,6 +443,12 @@ impl<'t, 'r> Probe<'t, 'r> {
     fn ask(&self, condition: &Condition) -> bool {
         match condition.subject {
             Subject::Header(number) => {
+                if let Some((start, end)) = condition.value {
+                    let value = self.all.values.get(start as usize..end as usize).unwrap_or_default();
+                    let name = self.all.headers.name(number);
+                    return self.request.any_numbered(name, number, &mut |other| same(other, value))
+                        == Some(true);
+                }
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }
             Subject::Query(_) => {
