@@ -65,6 +65,7 @@ lint: $(READY) ## Style, types, import rules, generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m mypy.stubtest trimtab._core
 	$(BIN)/python -m trimtab.crds --check deploy/crds
+	$(BIN)/python -m trimtab.fields --check docs/appmesh-fields.md
 
 fmt: $(READY) ## Format everything
 	cargo fmt
@@ -106,6 +107,7 @@ crds: $(READY) ## Generate the WeightPolicy CRD and its reference page
 
 docs: crds ## Generate the reference pages
 	$(BIN)/python -m trimtab.crds --reference docs/weightpolicy.md
+	$(BIN)/python -m trimtab.fields docs/appmesh-fields.md
 
 clean: ## Remove what was built here (not the cached servers)
 	rm -rf $(VENV) target report .mypy_cache .pytest_cache .ruff_cache

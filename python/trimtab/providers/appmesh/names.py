@@ -15,7 +15,6 @@ from trimtab.core.model import ObjectRef
 from trimtab.providers.appmesh import codes
 from trimtab.providers.appmesh.codes import Code, Problem
 from trimtab.providers.appmesh.model import (
-    GatewayRoute,
     Mesh,
     MeshSpec,
     NodeListener,
@@ -102,16 +101,16 @@ def gateways_of_namespace(
     return [(gateway, verdict) for gateway, verdict in judged if verdict is not False]
 
 
-def gateway_of_route(route: GatewayRoute, near: Judged[VirtualGateway]) -> Owner:
-    """``near``: the gateways of the route's mesh that select its namespace."""
+def gateway_of_route(labels: Mapping[str, str], near: Judged[VirtualGateway]) -> Owner:
+    """``labels``: those of the route. ``near``: the gateways of its mesh that select its namespace."""
     judged = [
         (gateway, verdict)
         for gateway, verdict in near
-        if (wanted := gateway.spec.gateway_route_selector) is None or wanted.matches(route.labels)
+        if (wanted := gateway.spec.gateway_route_selector) is None or wanted.matches(labels)
     ]
     return _pick(
         judged,
-        str(route.ref),
+        "it",
         "VirtualGateway",
         (codes.NO_GATEWAY, codes.SEVERAL_GATEWAYS, codes.ASSUMED_GATEWAY),
     )

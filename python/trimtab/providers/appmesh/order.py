@@ -62,11 +62,13 @@ class Ordering(Generic[K]):
         self._found: dict[K, tuple[Problem, ...]] = {}  # of the few rules that have any
 
     def put(self, rule: K, entries: Iterable[Entry[K]]) -> None:
-        """A rule that is new, or has changed."""
+        """A rule that is new, or has changed; without entries it is gone."""
         mine = tuple(sorted(entries, key=lambda entry: entry.key))
-        if self._rules.get(rule) == mine:
+        if self._rules.get(rule, ()) == mine:
             return
-        self.drop(rule)
+        self._drop(rule)
+        if not mine:
+            return
         self._rules[rule] = mine
         for entry in mine:
             overlaps = self._hosts.setdefault(entry.host, Overlaps[K]())
@@ -74,8 +76,7 @@ class Ordering(Generic[K]):
             self._stale.update(later.rule for later in overlaps.later(entry))
         self._stale.add(rule)
 
-    def drop(self, rule: K) -> None:
-        """A rule that is gone."""
+    def _drop(self, rule: K) -> None:
         for entry in self._rules.pop(rule, ()):
             overlaps = self._hosts[entry.host]
             self._stale.update(later.rule for later in overlaps.later(entry))

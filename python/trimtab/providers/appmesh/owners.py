@@ -36,7 +36,7 @@ class Owners:
         self._namespaces = namespaces
         self._gateways = gateways
         self._by_namespace: dict[str, Owner] = {}
-        self._near: dict[tuple[str | None, str], Judged[VirtualGateway]] = {}
+        self._near: dict[tuple[str | None, str], _Near] = {}
         self._by_route: dict[ObjectRef, tuple[GatewayRoute, Owner]] = {}
 
     def mesh_of_namespace(self, namespace: str) -> Owner:
@@ -77,8 +77,9 @@ class Owners:
         if (near := self._near.get(key)) is None:
             labels = self._labels_of(route.namespace)
             ours = self._gateways_by_mesh.get(key[0], ())
-            near = self._near[key] = names.gateways_of_namespace(route.namespace, labels, ours)
-        return names.gateway_of_route(route, near)
+            judged = names.gateways_of_namespace(route.namespace, labels, ours)
+            near = self._near[key] = _Near(judged)
+        return near.choose(route.labels)
 
     @cached_property
     def _sorted_meshes(self) -> list[Mesh]:
@@ -95,6 +96,20 @@ class Owners:
     def _labels_of(self, namespace: str) -> Labels:
         found = self._namespaces.get(ObjectRef("", "Namespace", "", namespace))
         return found.labels if found else None
+
+
+class _Near:
+    """The gateways that select a namespace. Routes of the same labels have the same owner."""
+
+    def __init__(self, judged: Judged[VirtualGateway]) -> None:
+        self._judged = judged
+        self._by_labels: dict[frozenset[tuple[str, str]], Owner] = {}
+
+    def choose(self, labels: Mapping[str, str]) -> Owner:
+        key = frozenset(labels.items())
+        if (known := self._by_labels.get(key)) is None:
+            known = self._by_labels[key] = names.gateway_of_route(labels, self._judged)
+        return known
 
 
 def claim(resource: Resource[Any] | None) -> object:

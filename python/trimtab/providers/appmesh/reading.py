@@ -46,7 +46,7 @@ class AppMeshReading:
         """``before``: an earlier reading, of which everything is taken that still holds."""
         self._checks = checks
         self.serves_xds = serves_xds
-        self.objects = dict(objects)
+        self.objects = _snapshot(objects)
         self.before: Mapping[ObjectRef, Document] = before.documents if before else {}
         self.changed = _changed(self.objects, before.objects if before else {})
         self.documents: dict[ObjectRef, Document] = _read_all(objects, self.before, self.changed)
@@ -161,10 +161,17 @@ class AppMeshReading:
         return {ref: tuple(found) for ref, found in by_gateway.items()}
 
 
-def _changed(objects: Objects, before: Objects) -> frozenset[ObjectRef]:
-    """The objects that are new, other than they were, or gone."""
+def _snapshot(objects: Objects) -> dict[ObjectRef, Object]:
+    """A copy that nobody changes; that of a read-only view is made by the mapping behind it, which
+    is ten times as fast."""
+    copy = getattr(objects, "copy", None)
+    return dict(objects) if copy is None else copy()
+
+
+def _changed(objects: Objects, before: Objects) -> tuple[ObjectRef, ...]:
+    """The objects that are new, other than they were, or gone; in the order of ``objects``."""
     changed = [ref for ref, obj in objects.items() if before.get(ref) is not obj]
-    return frozenset((*changed, *(before.keys() - objects.keys())))
+    return (*changed, *(before.keys() - objects.keys()))
 
 
 def _read_all(
@@ -182,7 +189,7 @@ def _read_all(
 
 
 def _is_as_read(obj: Object, known: Object) -> bool:
-    return obj.version == known.version and obj.origin == known.origin
+    return obj.version == known.version and obj.file == known.file
 
 
 def _shelves(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias
 
 from trimtab.core.model import Diagnostic, ObjectRef
 from trimtab.providers.appmesh import codes, hops
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from trimtab.providers.appmesh.reading import AppMeshReading
 
 
+Entries: TypeAlias = tuple[Entry[ObjectRef], ...]
+
+
 class GatewayChecks:
     """The findings at all gateways. A route is looked at when it, its gateway or its owner has
     changed; the order of a gateway's routes where they have changed."""
@@ -23,15 +27,18 @@ class GatewayChecks:
     def __init__(self) -> None:
         self._owners: Owners | None = None
         self._homes: dict[ObjectRef, ObjectRef] = {}  # of the routes that have a gateway
-        self._routes: dict[ObjectRef, set[ObjectRef]] = {}  # by gateway
-        self._orders: dict[ObjectRef, Ordering[ObjectRef]] = {}  # by gateway
+        self._lists: dict[ObjectRef, _List] = {}  # by gateway
+        self._matches: dict[ObjectRef, _Matches] = {}  # by route
         self._unowned: dict[ObjectRef, Problem] = {}  # and those whose owner is a guess
         self._unfit: dict[ObjectRef, tuple[Problem, ...]] = {}
 
     def update(self, reading: AppMeshReading, changed: Iterable[ObjectRef]) -> None:
         again = {ref for ref in changed if ref.kind == "GatewayRoute"}
-        gateways = {ref for ref in changed if ref.kind == "VirtualGateway"}
-        again = again.union(*(self._routes.get(ref, ()) for ref in gateways))
+        for ref in changed:
+            if ref.kind == "VirtualGateway" and ref in self._lists:
+                again |= self._lists[ref].routes.keys()
+                if ref not in reading.gateways:
+                    del self._lists[ref]
         if reading.owners is not self._owners:
             self._owners = reading.owners
             again |= reading.gateway_routes.keys()
@@ -44,10 +51,11 @@ class GatewayChecks:
         route = reading.gateway_routes.get(ref)
         owner = reading.owners.gateway_of_route(route) if route is not None else None
         home = owner.found if owner else None
-        old = self._homes.get(ref)
-        if old is not None and old != home:
-            self._leave(ref, old)
+        old = self._homes.pop(ref, None)
+        if old is not None and old != home and old in self._lists:
+            self._lists[old].leave(ref)
         if route is None or owner is None:
+            self._matches.pop(ref, None)
             return
         if owner.problem is not None:
             self._unowned[ref] = owner.problem
@@ -55,36 +63,35 @@ class GatewayChecks:
             self._settle(route, reading.gateways[home])
 
     def _settle(self, route: GatewayRoute, gateway: VirtualGateway) -> None:
-        self._homes[route.ref] = gateway.ref
-        self._routes.setdefault(gateway.ref, set()).add(route.ref)
-        order = self._orders.setdefault(gateway.ref, Ordering[ObjectRef]())
-        order.put(route.ref, _entries(route, gateway))
-        if unfit := tuple(_unfit(route, gateway)):
-            self._unfit[route.ref] = unfit
-
-    def _leave(self, ref: ObjectRef, gateway: ObjectRef) -> None:
-        del self._homes[ref]
-        self._routes[gateway].discard(ref)
-        self._orders[gateway].drop(ref)
-        if not self._routes[gateway]:
-            del self._routes[gateway], self._orders[gateway]
+        ref = route.ref
+        known = self._matches.get(ref)
+        if known is None or known.route is not route:
+            known = self._matches[ref] = _Matches(route)
+        self._homes[ref] = gateway.ref
+        if (routes := self._lists.get(gateway.ref)) is None:
+            routes = self._lists[gateway.ref] = _List()
+        ports = [listener.port_mapping.port for listener in gateway.spec.listeners]
+        routes.join(ref, known.entries(ports))
+        if unfit := tuple(_unfit(known, gateway, ports)):
+            self._unfit[ref] = unfit
 
     def findings(self, reading: AppMeshReading) -> Iterator[Diagnostic]:
+        routes = reading.gateway_routes
         for ref, problem in sorted(self._unowned.items()):
-            yield diagnostic(problem, reading.gateway_routes[ref].object)
+            yield diagnostic(problem, routes[ref].object)
         yield from self._idle(reading)
         for ref, problems in sorted(self._unfit.items()):
-            yield from (diagnostic(p, reading.gateway_routes[ref].object) for p in problems)
-        for _, order in sorted(self._orders.items()):
-            for ref, problems in sorted(order.findings().items()):
-                yield from (diagnostic(p, reading.gateway_routes[ref].object) for p in problems)
+            yield from (diagnostic(p, routes[ref].object) for p in problems)
+        for _, its in sorted(self._lists.items()):
+            for ref, problems in sorted(its.findings().items()):
+                yield from (diagnostic(p, routes[ref].object) for p in problems)
 
     def _idle(self, reading: AppMeshReading) -> Iterator[Diagnostic]:
         """Gateways that select no GatewayRoute, though there are some and none is claimed twice."""
         twice = any(p.code is codes.SEVERAL_GATEWAYS for p in self._unowned.values())
         if twice or not reading.gateway_routes:
             return
-        for ref in sorted(reading.gateways.keys() - self._routes.keys()):
+        for ref in sorted(reading.gateways.keys() - set(self._homes.values())):
             gateway = reading.gateways[ref]
             field, why = "spec.gatewayRouteSelector", "its selectors select no GatewayRoute"
             if gateway.spec.namespace_selector is None:
@@ -94,43 +101,82 @@ class GatewayChecks:
             yield diagnostic(problem, gateway.object)
 
 
+class _List:
+    """The routes of one gateway. What is known of their order is kept while they are all away, as
+    happens when a selector is being changed."""
+
+    def __init__(self) -> None:
+        self.routes: dict[ObjectRef, Entries] = {}
+        self._stale: set[ObjectRef] = set()
+        self._order = Ordering[ObjectRef]()
+
+    def join(self, ref: ObjectRef, entries: Entries) -> None:
+        if self.routes.get(ref) is not entries:
+            self.routes[ref] = entries
+            self._stale.add(ref)
+
+    def leave(self, ref: ObjectRef) -> None:
+        del self.routes[ref]
+        self._stale.add(ref)
+
+    def findings(self) -> Mapping[ObjectRef, tuple[Problem, ...]]:
+        if not self.routes:
+            return {}
+        for ref in self._stale:
+            self._order.put(ref, self.routes.get(ref, ()))
+        self._stale.clear()
+        return self._order.findings()
+
+
 # --- one route at its gateway -------------------------------------------------------------------
 
 
-def _entries(route: GatewayRoute, gateway: VirtualGateway) -> Iterator[Entry[ObjectRef]]:
-    """The entries of a route in its gateway's lists. Of a gateway with one port all are in one."""
-    ports = _ports(gateway)
-    host, port, matches = hops.gateway_matches(route)
-    if port is not None and ports and port not in ports:
-        return  # it stands in no list
-    field = f"spec.{route.spec.protocol}Route.match"
-    port = port if len(ports) > 1 else None
-    title, priority = str(route.ref), route.spec.priority
-    for match in matches:
-        yield Entry(route.ref, route.title, title, field, priority, match, host, port)
+class _Matches:
+    """What a route asks for, worked out once."""
+
+    def __init__(self, route: GatewayRoute) -> None:
+        self.route = route
+        self.host, self.port, matches = hops.gateway_matches(route)
+        field = f"spec.{route.spec.protocol}Route.match"
+        self._entries = tuple(
+            Entry(
+                route.ref,
+                route.title,
+                str(route.ref),
+                field,
+                route.spec.priority,
+                match,
+                self.host,
+            )
+            for match in matches
+        )
+
+    def entries(self, ports: Collection[int]) -> Entries:
+        """Its entries in the lists of a gateway with these ports: of one port all are in one."""
+        if self.port is None or not ports:
+            return self._entries
+        if self.port not in ports:
+            return ()
+        if len(ports) == 1:
+            return self._entries
+        return tuple(replace(entry, port=self.port) for entry in self._entries)
 
 
-def _unfit(route: GatewayRoute, gateway: VirtualGateway) -> Iterator[Problem]:
+def _unfit(matches: _Matches, gateway: VirtualGateway, ports: Collection[int]) -> Iterator[Problem]:
     """The form and the port of a route against the gateway's listeners."""
-    _, port, _ = hops.gateway_matches(route)
-    ports = _ports(gateway)
-    form = f"spec.{route.spec.protocol}Route"
+    spoken = matches.route.spec.protocol
+    form = f"spec.{spoken}Route"
+    port = matches.port
     if port is not None and ports and port not in ports:
         shown = ", ".join(map(str, ports))
         message = f"names port {port}, but {gateway.ref} listens on {shown}; it never matches."
         yield Problem(codes.NO_SUCH_PORT, f"{form}.match.port", message, f"Write {shown}.")
         return
-    protocols = {
-        listener.port_mapping.protocol
-        for listener in gateway.spec.listeners
-        if port in (None, listener.port_mapping.port)
-    }
-    if protocols and route.spec.protocol not in protocols:
-        spoken = ", ".join(sorted(protocols))
-        message = f"is a {route.spec.protocol} route, but {gateway.ref} listens for {spoken}."
+    mappings = [listener.port_mapping for listener in gateway.spec.listeners]
+    protocols = {m.protocol for m in mappings if port in (None, m.port)}
+    if protocols and spoken not in protocols:
+        message = (
+            f"is a {spoken} route, but {gateway.ref} listens for {', '.join(sorted(protocols))}."
+        )
         remedy = "Use the form of the listener's protocol."
         yield Problem(codes.WRONG_PROTOCOL, form, message, remedy)
-
-
-def _ports(gateway: VirtualGateway) -> list[int]:
-    return [listener.port_mapping.port for listener in gateway.spec.listeners]

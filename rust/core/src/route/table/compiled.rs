@@ -155,6 +155,7 @@ struct Within<'s, 't, 'r, 'x> {
 
 impl<'t, 'r> Search<'t, 'r> {
     /// For rules that are better than `best`.
+    #[inline]
     pub(super) fn new(parts: &'t Parts, probe: Probe<'t, 'r>, best: u32) -> Self {
         Self { parts, probe, best }
     }
@@ -214,7 +215,10 @@ impl Within<'_, '_, '_, '_> {
     /// Looks the text up as each shape that it may have.
     fn templates(&mut self, shapes: u32) {
         let parts = self.search.parts;
-        let Some(segments) = Segments::of(self.text, parts.exact.seed()) else { return };
+        let mut segments = Segments::default();
+        if !segments.cut(self.text, parts.exact.seed()) {
+            return;
+        }
         for templates in parts.shapes.fitting(shapes, segments.count()) {
             if templates.min_rank >= self.search.best {
                 return;

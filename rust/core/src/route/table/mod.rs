@@ -189,6 +189,14 @@ impl RouteTable {
         self.patterns.iter().zip(self.served.iter()).map(|(pattern, served)| (pattern, served.numbers.iter()))
     }
 
+    /// The numbers of the rules that this pattern leads to, in the order in which they are tried.
+    #[must_use]
+    pub fn served_by(&self, pattern: &HostPattern) -> Vec<u32> {
+        let place = self.patterns.binary_search(pattern).ok();
+        let served = place.and_then(|place| self.served.get(place));
+        served.map_or_else(Vec::new, |served| served.numbers.iter().collect())
+    }
+
     /// The numbers of the rules of this name. The first call sorts the names; tables that differ
     /// from this one in targets only need not do it again.
     #[must_use]

@@ -6,9 +6,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The methods that have a bit of their own; others get one of what is left, first come first served.
-const METHODS: [&[u8]; 9] =
-    [b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"];
+/// So many methods have a bit of their own; others get one of what is left, first come first served.
+const KNOWN_METHODS: usize = 9;
 /// How many answers to shared conditions a request remembers.
 pub(super) const REMEMBERED: u16 = 256;
 const NOT_REMEMBERED: u16 = u16::MAX;
@@ -62,6 +61,22 @@ pub(super) struct AllNeeds {
     /// The names of query parameters, by their number.
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
+}
+
+/// The place of a method that has a bit of its own.
+fn known_method(method: &[u8]) -> Option<usize> {
+    Some(match method {
+        b"GET" => 0,
+        b"POST" => 1,
+        b"PUT" => 2,
+        b"DELETE" => 3,
+        b"PATCH" => 4,
+        b"HEAD" => 5,
+        b"OPTIONS" => 6,
+        b"CONNECT" => 7,
+        b"TRACE" => 8,
+        _ => return None,
+    })
 }
 
 /// What makes two conditions one.
@@ -248,7 +263,7 @@ impl AllNeeds {
     }
 
     fn method_bit_or_new(&mut self, method: &str) -> Option<u16> {
-        if self.method_bit(method.as_bytes()) == 0 && METHODS.len() + self.other_methods.len() < 16 {
+        if self.method_bit(method.as_bytes()) == 0 && KNOWN_METHODS + self.other_methods.len() < 16 {
             self.other_methods.push(method.into());
         }
         Some(self.method_bit(method.as_bytes())).filter(|bit| *bit != 0)
@@ -256,9 +271,11 @@ impl AllNeeds {
 
     /// The bit of a method; none for one that no rule names by a bit.
     fn method_bit(&self, method: &[u8]) -> u16 {
-        let known = METHODS.iter().position(|known| *known == method);
-        let other = || self.other_methods.iter().position(|other| other.as_bytes() == method);
-        known.or_else(|| other().map(|place| place + METHODS.len())).map_or(0, |place| 1 << place)
+        if let Some(place) = known_method(method) {
+            return 1 << place;
+        }
+        let other = self.other_methods.iter().position(|other| other.as_bytes() == method);
+        other.map_or(0, |place| 1 << (KNOWN_METHODS + place))
     }
 
     fn needs(&self, rule: u32) -> Needs {
@@ -352,6 +369,7 @@ pub(super) struct Probe<'t, 'r> {
 }
 
 impl<'t, 'r> Probe<'t, 'r> {
+    #[inline]
     pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
         Self { all, request, path, query, method: None, grpc: None, known: [0; 4], held: [0; 4] }
     }
