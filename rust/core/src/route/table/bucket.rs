@@ -20,6 +20,9 @@ const MAX_LISTED: usize = 8192;
 const COST_OF_CONDITION: usize = 8;
 const COST_OF_TEXT: usize = 16;
 
+/// Of more headers than this it is the request that is gone through, not what is asked.
+const MANY_NAMES: usize = 12;
+
 /// A rule on its way into an index.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item {
@@ -137,14 +140,15 @@ impl Builder<'_> {
             branches.extend(self.entry_branch(subject, &mut items)?);
         }
         self.check_listed(&items)?;
-        branches.sort_by_key(|branch| branch.min_rank);
+        let named = self.sort_branches(&mut branches);
         let bucket = Bucket {
             min_rank,
             best,
             entries: number(self.out.entries.len())?,
             entry_count: number(items.len())?,
             branches: number(self.out.branches.len())?,
-            branch_count: number(branches.len())?,
+            branch_count: number(branches.len() - named)?,
+            named_count: number(named)?,
         };
         self.out.entries.extend(items.iter().map(|item| Entry {
             rank: item.rank,
@@ -155,6 +159,23 @@ impl Builder<'_> {
         self.out.branches.extend(branches);
         self.out.buckets.push(bucket);
         number(self.out.buckets.len() - 1)
+    }
+
+    /// Sorts branches by their best ranks; where they ask about many headers, those after the others
+    /// and by the numbers of the headers. Answers how many these are.
+    fn sort_branches(&self, branches: &mut [Branch]) -> usize {
+        let headers = &self.needs.headers;
+        let number = |branch: &Branch| match branch.subject {
+            Subject::Header(number) => Some(number).filter(|number| headers.is_plain(*number)),
+            _ => None,
+        };
+        let named = branches.iter().filter(|branch| number(branch).is_some()).count();
+        if named <= MANY_NAMES {
+            branches.sort_by_key(|branch| branch.min_rank);
+            return 0;
+        }
+        branches.sort_by_key(|branch| (number(branch), branch.min_rank));
+        named
     }
 
     /// Checks that rules which are to be tried one by one do not cost too much together.

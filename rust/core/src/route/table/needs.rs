@@ -1,6 +1,7 @@
 //! What a rule asks besides the text that it is found by, in the order of what it costs to ask.
 
 use super::bytes::NONE;
+use super::exact::{ExactMap, Found};
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -147,9 +148,27 @@ fn header_kind(header: &HeaderMatch) -> Option<&TextKind> {
 pub(super) struct Names {
     list: Vec<Arc<str>>,
     numbers: BTreeMap<Arc<str>, u32>,
+    /// The numbers by names in any case.
+    index: Arc<ExactMap>,
 }
 
 impl Names {
+    /// To be called when all names have been learnt.
+    pub(super) fn finish(&mut self, seed: u64) -> Option<()> {
+        let mut index = ExactMap::new(seed);
+        for (name, number) in &self.numbers {
+            index.add_text(0, name.as_bytes(), &Found::one(*number))?;
+        }
+        index.freeze();
+        self.index = Arc::new(index);
+        Some(())
+    }
+
+    /// The number of a name in any case.
+    pub(super) fn find(&self, name: &[u8]) -> Option<u32> {
+        self.index.find_text::<true>(0, name)?.plain.first().map(|plain| plain.rank)
+    }
+
     /// All names, by their number.
     pub(super) fn list(&self) -> &[Arc<str>] {
         &self.list
@@ -174,6 +193,12 @@ impl Names {
 
     fn number(&self, name: &str) -> Option<u32> {
         self.numbers.get(name).copied()
+    }
+
+    /// Whether a name is that of a header and of nothing else.
+    pub(super) fn is_plain(&self, number: u32) -> bool {
+        let name = self.name(number);
+        !name.starts_with(':') && name != "host"
     }
 
     pub(super) fn name(&self, number: u32) -> &str {
