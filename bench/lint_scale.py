@@ -1,12 +1,12 @@
 """What reading, linting and resolving a mesh costs, and what one change costs after that.
 
-    python bench/lint_scale.py [--resources 5000] [--changes 100] [--layout many|one] [--json]
+    python bench/lint_scale.py [--resources 5000] [--changes 40] [--layout many|one] [--json]
 
 The mesh is written as manifests: a file for each service with its router, nodes and GatewayRoute
-(``many``), or one file for all (``one``). A change is new weights in one router: as a watch of a
-cluster brings it (``event``), and as a person writes it into the file (``file``): until the
-diagnostics are complete again and the router is resolved. Each layout runs in a process of its
-own, so that the memory is its own.
+(``many``), or one file for all (``one``). A change concerns one resource and is made and undone in
+turns; it costs what passes until the diagnostics are complete again and a router is resolved: from
+new objects as a watch of a cluster brings them (``event``), or from the written file (``file``).
+Each layout runs in a process of its own, so that the memory is its own.
 """
 
 from __future__ import annotations
@@ -21,27 +21,34 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from trimtab.clock import SystemClock
-from trimtab.core.model import Object, ObjectRef, Objects
+from trimtab.core.model import ObjectRef, Objects
 from trimtab.edges.manifests import ManifestStore
 from trimtab.providers.appmesh import AppMesh
 from trimtab.providers.appmesh.documents import KINDS
 
 GROUP = "appmesh.k8s.aws"
-HEAD = f"""apiVersion: {GROUP}/v1beta2
+HEAD = f"""apiVersion: v1
+kind: Namespace
+metadata: {{name: shop, labels: {{mesh: m}}}}
+---
+apiVersion: {GROUP}/v1beta2
 kind: Mesh
 metadata: {{name: m}}
-spec: {{namespaceSelector: {{}}}}
+spec: {{namespaceSelector: {{matchLabels: {{mesh: m}}}}}}
 ---
 apiVersion: {GROUP}/v1beta2
 kind: VirtualGateway
 metadata: {{name: door, namespace: shop}}
-spec: {{namespaceSelector: {{}}, listeners: [{{portMapping: {{port: 8088, protocol: http}}}}]}}
+spec:
+  namespaceSelector: {{matchLabels: {{mesh: m}}}}
+  gatewayRouteSelector: {{matchLabels: {{door: front}}}}
+  listeners: [{{portMapping: {{port: 8088, protocol: http}}}}]
 """
 SERVICE = f"""---
 apiVersion: {GROUP}/v1beta2
@@ -84,6 +91,7 @@ kind: GatewayRoute
 metadata:
   name: NAME
   namespace: shop
+  labels: {{door: front}}
 spec:
   httpRoute:
     match:
@@ -121,22 +129,73 @@ def service(name: str, first: int = 90) -> str:
     return text + NODE.replace("NAME", f"{name}-a") + NODE.replace("NAME", f"{name}-b")
 
 
-def write_mesh(folder: Path, resources: int, layout: str) -> Callable[[int], None]:
-    """Write the mesh; the answer writes the first service again, with another weight."""
-    names = [f"s{i}" for i in range(resources // PER_SERVICE)]
-    if layout == "many":
-        (folder / "mesh.yaml").write_text(HEAD)
-        for name in names:
-            (folder / f"{name}.yaml").write_text(service(name))
-        return lambda first: _write(folder / "s0.yaml", service("s0", first))
-    rest = "".join(map(service, names[1:]))
-    write = lambda first: _write(folder / "mesh.yaml", HEAD + service("s0", first) + rest)  # noqa: E731
-    write(90)
-    return write
+class Files:
+    """The manifests: a head, and a part for each service, in a file each or all in one."""
+
+    def __init__(self, folder: Path, resources: int, layout: str) -> None:
+        self._folder, self._layout = folder, layout
+        self.parts = {"mesh": HEAD}
+        self.parts |= {f"s{i}": service(f"s{i}") for i in range(resources // PER_SERVICE)}
+        for name in self.parts if layout == "many" else ("mesh",):
+            self._write(name)
+            os.utime(folder / f"{name}.yaml", (1, 1))  # it stands there since long ago
+
+    def put(self, name: str, text: str) -> None:
+        """One part written anew; a part without text is taken away."""
+        if text:
+            self.parts[name] = text
+        else:
+            self.parts.pop(name, None)
+        self._write(name if self._layout == "many" else "mesh")
+
+    def _write(self, name: str) -> None:
+        path = self._folder / f"{name}.yaml"
+        if self._layout == "one":
+            path.write_text("".join(self.parts.values()))
+        elif name in self.parts:
+            path.write_text(self.parts[name])
+        else:
+            path.unlink(missing_ok=True)
 
 
-def _write(path: Path, text: str) -> None:
-    path.write_text(text)
+class Edit(NamedTuple):
+    """One kind of change, made in turns: ``old`` becomes ``new`` in a part, and ``old`` again."""
+
+    part: str
+    old: str
+    new: str
+
+    def text(self, turn: int) -> str:
+        whole = HEAD if self.part == "mesh" else service(self.part)
+        if self.old not in whole:
+            raise SystemExit(f"{self.old!r} is not in {self.part}")
+        return whole if turn % 2 else whole.replace(self.old, self.new, 1)
+
+
+_NODE = NODE.replace("NAME", "s0-a")
+_CALLS = "spec:\n  backends: [{virtualService: {virtualServiceRef: {name: s1}}}]"
+_SELECTS = "spec: {namespaceSelector: {matchLabels: {mesh: m}}"
+# One resource each, of every kind and in every way that concerns others.
+EDITS = {
+    "weights": Edit("s0", "weight: 90", "weight: 50"),
+    "router match": Edit("s0", "prefix: /\n", "prefix: /v1\n"),
+    "service name": Edit("s0", "spec:\n", "spec:\n  awsName: s1.shop\n"),
+    "service target": Edit("s0", "Ref:\n        name: s0", "Ref:\n        name: s1"),
+    "route match": Edit("s0", "prefix: /s0/", "prefix: /s1/"),
+    "route match all": Edit("s0", "prefix: /s0/", "prefix: /"),
+    "route label": Edit("s0", "{door: front}", "{door: back}"),
+    "node backend": Edit("s0", _NODE, _NODE.replace("spec:", _CALLS)),
+    "node deleted": Edit("s0", _NODE, ""),
+    "mesh egress": Edit("mesh", _SELECTS, f"{_SELECTS}, egressFilter: {{type: ALLOW_ALL}}"),
+    "mesh selector": Edit("mesh", _SELECTS, _SELECTS.replace("mesh: m", "mesh: x")),
+    "namespace labels": Edit("mesh", "labels: {mesh: m}", "labels: {mesh: x}"),
+    "gateway port": Edit("mesh", "port: 8088", "port: 8089"),
+    "gateway selector": Edit("mesh", "{door: front}", "{door: back}"),
+    "comment above": Edit("mesh", "apiVersion: v1\n", "# shifts all lines\napiVersion: v1\n"),
+}
+
+
+ROUTER = ObjectRef(GROUP, "VirtualRouter", "shop", "s0")
 
 
 class Mesh:
@@ -160,33 +219,19 @@ class Mesh:
             len(self.reading.resolve(ref, ()).routes) for ref in self.objects if ref.kind in kinds
         )
 
-    def resolve_one(self, first: int) -> None:
-        (route,) = self.reading.resolve(ROUTER, ()).routes
-        if route.weights[0] != first:
-            raise SystemExit(f"weight {first} was written, {route.weights[0]} is read")
-
-
-ROUTER = ObjectRef(GROUP, "VirtualRouter", "shop", "s0")
-
-
-def event(objects: Objects, first: int) -> Objects:
-    """The objects after a watch has brought the first router with another weight."""
-    old = objects[ROUTER]
-    body = json.loads(json.dumps(old.body))
-    body["metadata"]["resourceVersion"] = f"event-{first}"
-    body["spec"]["routes"][0]["httpRoute"]["action"]["weightedTargets"][0]["weight"] = first
-    return {**objects, ROUTER: Object(ROUTER, f"event-{first}", body)}
-
 
 def memory_mib() -> float:
     """The most that this process has held."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def prepare(folder: Path, resources: int, layout: str) -> tuple[Files, Mesh]:
+    return Files(folder, resources, layout), Mesh(folder)
+
+
 async def measure(resources: int, changes: int, layout: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as directory:
-        rewrite = write_mesh(Path(directory), resources, layout)
-        mesh = Mesh(Path(directory))
+        files, mesh = prepare(Path(directory), resources, layout)
         marks, cpu = [time.perf_counter()], time.process_time()
         await mesh.read()
         marks.append(time.perf_counter())
@@ -195,29 +240,15 @@ async def measure(resources: int, changes: int, layout: str) -> dict[str, Any]:
         routes = mesh.resolve()
         marks.append(time.perf_counter())
         cpu = time.process_time() - cpu
-        peak = memory_mib()
-        events, files = [], []
-        for i in range(changes):
-            first = i % 90
-            mesh.objects = event(mesh.objects, first)
-            begin = time.perf_counter()
-            mesh.lint()
-            mesh.resolve_one(first)
-            events.append((time.perf_counter() - begin) * 1000)
-        await mesh.read()
-        mesh.lint()
-        for i in range(changes):
-            first = i % 90
-            rewrite(first)
-            begin = time.perf_counter()
-            await mesh.read()
-            mesh.lint()
-            mesh.resolve_one(first)
-            files.append((time.perf_counter() - begin) * 1000)
+        peak, count = memory_mib(), len(mesh.objects)
+        costs = {}
+        for name, edit in EDITS.items():
+            costs[name] = [await change(files, mesh, edit, turn) for turn in range(changes)]
+            await change(files, mesh, edit, 1)  # as it was
     read_s, lint_s, resolve_s = (b - a for a, b in pairwise(marks))
     return {
         "layout": layout,
-        "resources": len(mesh.objects),
+        "resources": count,
         "diagnostics": found,
         "routes": routes,
         "read_s": round(read_s, 3),
@@ -226,11 +257,33 @@ async def measure(resources: int, changes: int, layout: str) -> dict[str, Any]:
         "total_s": round(marks[-1] - marks[0], 3),
         "cpu_s": round(cpu, 3),
         "peak_mib": round(peak, 1),
-        "event_p50_ms": round(statistics.median(events), 2),
-        "event_p99_ms": round(statistics.quantiles(events, n=100)[98], 2),
-        "file_p50_ms": round(statistics.median(files), 2),
-        "file_p99_ms": round(statistics.quantiles(files, n=100)[98], 2),
+        "changes": {name: summary(taken) for name, taken in costs.items()},
     }
+
+
+async def change(files: Files, mesh: Mesh, edit: Edit, turn: int) -> tuple[float, float]:
+    """Milliseconds from the written file to new objects, and from there to all diagnostics."""
+    files.put(edit.part, edit.text(turn))
+    begin = time.perf_counter()
+    await mesh.read()
+    read = time.perf_counter()
+    mesh.lint()
+    mesh.reading.resolve(ROUTER, ())
+    return (read - begin) * 1000, (time.perf_counter() - read) * 1000
+
+
+def summary(taken: Sequence[tuple[float, float]]) -> dict[str, float]:
+    """Of the changes of one kind: as a watch brings them (event), and with the file (file)."""
+    event = sorted(lint for _, lint in taken)
+    file = sorted(read + lint for read, lint in taken)
+    figures: dict[str, float] = {}
+    for what, values in (("event", event), ("file", file)):
+        figures |= {
+            f"{what}_min": values[0],
+            f"{what}_p50": statistics.median(values),
+            f"{what}_max": values[-1],
+        }
+    return {name: round(value, 2) for name, value in figures.items()}
 
 
 def in_a_process(resources: int, changes: int, layout: str) -> dict[str, Any]:
@@ -243,7 +296,7 @@ def in_a_process(resources: int, changes: int, layout: str) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--resources", type=int, default=5000)
-    parser.add_argument("--changes", type=int, default=100)
+    parser.add_argument("--changes", type=int, default=40)
     parser.add_argument("--layout", choices=("many", "one"))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
@@ -256,8 +309,20 @@ def main() -> None:
     if given.json:
         print(json.dumps(found))
         return
+    show(found)
+
+
+def show(found: Sequence[dict[str, Any]]) -> None:
     for name in found[0]:
-        print(f"{name:14}" + "".join(f"{one[name]!s:>10}" for one in found))
+        if name != "changes":
+            print(f"{name:14}" + "".join(f"{one[name]!s:>12}" for one in found))
+    for one in found:
+        print(
+            f"\n{one['layout']}: one change, ms   "
+            + "".join(f"{k:>11}" for k in one["changes"]["weights"])
+        )
+        for name, figures in one["changes"].items():
+            print(f"  {name:20}      " + "".join(f"{value:11.2f}" for value in figures.values()))
 
 
 if __name__ == "__main__":

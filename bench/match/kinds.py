@@ -25,28 +25,28 @@ THREE = ("x-tenant", "x-region", "x-tier")
 class Kind(NamedTuple):
     """``keys`` are arguments of ``RouteTable.match`` (path, host, method, headers)."""
 
-    name: str
+    title: str
     table: RouteTable
     keys: Sequence[tuple[str, str, str, dict[str, str]]]
     expected: Sequence[str]
 
 
-def prefixes(rng: Random) -> Kind:
-    """100,000 prefixes on one host: what a mesh of many services has."""
+def prefixes(rng: Random, count: int = 100_000) -> Kind:
+    """Prefixes on one host: what a mesh of many services has."""
     return _many(
         "prefixes",
-        100_000,
+        count,
         lambda i: {"prefix": f"/{_noun(i)}/{_word(i)}/{i}/", "hosts": [HOST]},
         lambda i: (f"/{_noun(i)}/{_word(i)}/{i}/x?q=1", HOST, {}),
         rng,
     )
 
 
-def templates_of_a_host(rng: Random) -> Kind:
-    """100,000 templates over 1,000 hosts."""
+def hosts(rng: Random, count: int = 100_000) -> Kind:
+    """Templates over 1,000 hosts."""
     return _many(
-        "1,000 hosts",
-        100_000,
+        "templates of 1,000 hosts",
+        count,
         lambda i: {
             "regex": f"/{_word(i // 1000)}/[^/]+/{_noun(i // 1000)}",
             "hosts": [f"{_noun(i)}-{i % 1000}.shop.example"],
@@ -60,37 +60,37 @@ def templates_of_a_host(rng: Random) -> Kind:
     )
 
 
-def suffix_hosts(rng: Random) -> Kind:
-    """10,000 wildcard hosts of 2 to 7 labels."""
+def wildcard_hosts(rng: Random, count: int = 10_000) -> Kind:
+    """Wildcard hosts of 2 to 7 labels."""
 
     def suffix(i: int) -> str:
         return f"{_word(i)}-{i}." + "zone." * (i % 6) + "example"
 
     return _many(
         "wildcard hosts",
-        10_000,
+        count,
         lambda i: {"prefix": "/", "hosts": [f"*.{suffix(i)}"]},
         lambda i: ("/x", f"a.{suffix(i)}", {}),
         rng,
     )
 
 
-def regexes(rng: Random) -> Kind:
-    """10,000 regexes that are no templates."""
+def regexes(rng: Random, count: int = 10_000) -> Kind:
+    """Regexes that are no templates."""
     return _many(
         "regexes",
-        10_000,
+        count,
         lambda i: {"regex": f"/{_noun(i)}/(?:item|entry)-{i}-[0-9]{{2,6}}(?:/[a-z]+)*"},
         lambda i: (f"/{_noun(i)}/entry-{i}-{rng.randrange(10, 10**6)}/abc/de", HOST, {}),
         rng,
     )
 
 
-def ranges(rng: Random) -> Kind:
-    """10,000 ranges of one header below one prefix."""
+def ranges(rng: Random, count: int = 10_000) -> Kind:
+    """Ranges of one header below one prefix."""
     return _many(
         "ranges of a header",
-        10_000,
+        count,
         lambda i: {
             "prefix": "/",
             "headers": [HeaderMatch("x-shard", range=(i * 100, i * 100 + 100))],
@@ -100,8 +100,8 @@ def ranges(rng: Random) -> Kind:
     )
 
 
-def nested(rng: Random) -> Kind:
-    """10,000 prefixes in chains of 40, the longest first."""
+def nested(rng: Random, count: int = 10_000) -> Kind:
+    """Prefixes in chains of 40, the longest first."""
 
     def path(i: int) -> str:
         depth = 40 - i // 250  # rule 0 to 249 are the ends of the 250 chains
@@ -109,7 +109,7 @@ def nested(rng: Random) -> Kind:
 
     return _many(
         "nested prefixes",
-        10_000,
+        count,
         lambda i: {"prefix": path(i) + "/"},
         lambda i: (f"{path(i)}/end", HOST, {}),
         rng,
@@ -119,16 +119,16 @@ def nested(rng: Random) -> Kind:
 def three_headers(routes: Sequence[Route], rng: Random) -> Kind:
     """The same routes, each asking for three headers too."""
     rules = [
-        rule
-        for i, route in enumerate(routes)
-        for rule in rivals.rules(
-            [route], headers=[HeaderMatch(n, exact=v) for n, v in _three(i).items()]
+        Rule(
+            headers=[HeaderMatch(name, exact=value) for name, value in _three(i).items()],
+            **rivals.arguments(route),
         )
+        for i, route in enumerate(routes)
     ]
-    ranks = {route: i for i, route in enumerate(routes)}
+    ranks = {route.name: i for i, route in enumerate(routes)}
     asked = [*requests(routes, 1_000, rng)]
-    keys = [(*key, {**OTHER_HEADERS, **_three(ranks[route])}) for key, route in asked]
-    return Kind("three headers", RouteTable(rules), keys, [route.name for _, route in asked])
+    keys = [(*key, {**OTHER_HEADERS, **_three(ranks[name])}) for key, name in asked]
+    return Kind("three headers", RouteTable(rules), keys, [name for _, name in asked])
 
 
 def _three(i: int) -> dict[str, str]:
@@ -136,7 +136,7 @@ def _three(i: int) -> dict[str, str]:
 
 
 def _many(
-    name: str,
+    title: str,
     count: int,
     rule: Callable[[int], dict[str, Any]],
     request: Callable[[int], tuple[str, str, dict[str, str]]],
@@ -145,7 +145,7 @@ def _many(
     table = RouteTable(Rule(f"r{i}", **rule(i)) for i in range(count))
     chosen = [rng.randrange(count) for _ in range(ASKED)]
     keys = [(path, host, "GET", headers) for path, host, headers in map(request, chosen)]
-    return Kind(f"{name}, {count:,}", table, keys, [f"r{i}" for i in chosen])
+    return Kind(f"{title}, {count:,}", table, keys, [f"r{i}" for i in chosen])
 
 
 def _noun(i: int) -> str:
@@ -156,4 +156,11 @@ def _word(i: int) -> str:
     return WORDS[i * 7 % len(WORDS)]
 
 
-KINDS = (prefixes, templates_of_a_host, suffix_hosts, regexes, ranges, nested)
+KINDS = {
+    "prefixes-100k": prefixes,
+    "hosts-100k": hosts,
+    "wildcard-hosts-10k": wildcard_hosts,
+    "regexes-10k": regexes,
+    "ranges-10k": ranges,
+    "nested-10k": nested,
+}

@@ -7,8 +7,10 @@ All are asked what Trimtab is asked too: which route has this method and this pa
 from __future__ import annotations
 
 import re
+import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .rounds import Candidate
@@ -18,24 +20,24 @@ PARAMETER = "[^/]+"
 
 
 def trimtab(routes: Sequence[Route]) -> Candidate:
-    """A whole path where there is no parameter, else a regex, as Envoy's configuration has it."""
     from trimtab import RouteTable
 
     return trimtab_of("trimtab", RouteTable(rules(routes)))
 
 
-def rules(routes: Sequence[Route], **extra: Any) -> list[Any]:
-    """The rules of these routes; ``extra`` is given to each."""
+def rules(routes: Sequence[Route]) -> list[Any]:
+    """The rules of these routes."""
     from trimtab import Rule
 
-    def path(route: Route) -> dict[str, str]:
-        kind = "regex" if None in route.segments else "path"
-        return {kind: route.template(lambda _: PARAMETER)}
+    return [Rule(**arguments(route)) for route in routes]
 
-    return [
-        Rule(route.name, hosts=[HOST], methods=[route.method], **path(route), **extra)
-        for route in routes
-    ]
+
+def arguments(route: Route) -> dict[str, Any]:
+    """What a Rule is made of: a whole path where there is no parameter, else a regex, as Envoy's
+    configuration has it."""
+    kind = "regex" if None in route.segments else "path"
+    path = route.template(lambda _: PARAMETER)
+    return {"name": route.name, "hosts": [HOST], "methods": [route.method], kind: path}
 
 
 def trimtab_of(name: str, table: Any) -> Candidate:
@@ -159,7 +161,7 @@ def list_of_re(routes: Sequence[Route]) -> Candidate:
 
 
 def re2_set(routes: Sequence[Route]) -> Candidate:
-    import re2
+    import re2  # type: ignore[import-untyped]
 
     sets, names = {}, {}
     for method, some in _by_method(routes).items():
@@ -204,9 +206,11 @@ def _itself(name: str) -> str:
     return name
 
 
+Router = Callable[[Sequence[Route]], Candidate]
+
 # Up to how many routes each is asked for: beyond, building it alone takes longer than all the rest,
-# or it refuses (the RE2 set at its memory limit, 8 MB).
-LIMITS: dict[Callable[[Sequence[Route]], Candidate], int] = {
+# or it refuses (the set of RE2, at its limit of memory).
+LIMITS: dict[Router, int] = {
     trimtab: 100_000,
     routrie: 100_000,
     werkzeug: 3_500,
@@ -217,10 +221,14 @@ LIMITS: dict[Callable[[Sequence[Route]], Candidate], int] = {
 }
 
 
-def candidates(routes: Sequence[Route]) -> Iterator[Candidate]:
-    """Trimtab, then each rival that can be built for so many routes."""
-    for make, limit in LIMITS.items():
-        if len(routes) <= limit:
-            yield make(routes)
-    if all(None not in route.segments for route in routes):
-        yield dictionary(routes)
+def routers(size: int, *, whole_paths: bool) -> list[Router]:
+    """Trimtab, then each rival that can be built for a table of this size."""
+    fitting = [make for make, limit in LIMITS.items() if size <= limit]
+    return [*fitting, dictionary] if whole_paths else fitting
+
+
+def built(make: Router, table: Sequence[Route]) -> Candidate:
+    """One of them, with the time that it took to build."""
+    start = time.perf_counter()
+    candidate = make(table)
+    return replace(candidate, built_s=time.perf_counter() - start)

@@ -28,6 +28,13 @@ app = typer.Typer(
 Manifests = Annotated[
     list[Path] | None, typer.Option(help="Files or directories of manifests.", show_default=False)
 ]
+EnvoyFile = Annotated[
+    Path | None,
+    typer.Option(help="An Envoy v3 RouteConfiguration (YAML or JSON), or a /config_dump."),
+]
+ConfigurationName = Annotated[
+    str | None, typer.Option(help="Name of the RouteConfiguration, where there are several.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")]
 Gateway = Annotated[str | None, typer.Option(help="Enter at this VirtualGateway.")]
 Service = Annotated[str | None, typer.Option(help="Enter at this VirtualService.")]
@@ -133,9 +140,14 @@ def plan(
     _finish(plan_command(config, flags, window_seconds, as_json=as_json))
 
 
-@app.command(epilog="Example: trimtab match --manifests mesh/ --requests requests.jsonl --json")
+@app.command(
+    epilog="Example: trimtab match --envoy routes.yaml --requests requests.jsonl --json\n\n"
+    "Example: trimtab match --manifests mesh/ --requests requests.jsonl --json"
+)
 def match(
-    manifests: Annotated[list[Path], typer.Option(help="Files or directories of manifests.")],
+    manifests: Manifests = None,
+    envoy: EnvoyFile = None,
+    name: ConfigurationName = None,
     requests: Requests = Path("-"),
     gateway: Gateway = None,
     service: Service = None,
@@ -143,22 +155,37 @@ def match(
     as_json: Json = False,
 ) -> None:
     """Say for each request which route, rule and target it gets, as Envoy would."""
+    if _over_envoy(manifests, envoy, name, gateway or service or values):
+        from trimtab.commands.match_envoy import match_envoy_command
+
+        _finish(match_envoy_command(envoy or Path(), name, requests, as_json=as_json))
     from trimtab.commands.match import match_command
 
     _finish(
-        match_command(manifests, requests, gateway, service, values=values or (), as_json=as_json)
+        match_command(
+            manifests or [], requests, gateway, service, values=values or (), as_json=as_json
+        )
     )
 
 
-@app.command(epilog="Example: trimtab explain --manifests mesh/ --path /cart/1 --header x-user=me")
+@app.command(
+    epilog="Example: trimtab explain --envoy routes.yaml --path /cart/1 --header x-user=me\n\n"
+    "Example: trimtab explain --manifests mesh/ --path /cart/1 --header x-user=me"
+)
 def explain(
-    manifests: Annotated[list[Path], typer.Option(help="Files or directories of manifests.")],
+    manifests: Manifests = None,
+    envoy: EnvoyFile = None,
+    name: ConfigurationName = None,
+    requests: Annotated[
+        Path | None, typer.Option(help="One JSON request a line, instead of the options below.")
+    ] = None,
     path: Annotated[str, typer.Option(help="Path of the request, with its query.")] = "/",
     host: Annotated[str, typer.Option(help="Host of the request.")] = "",
     method: Annotated[str, typer.Option(help="Method of the request.")] = "GET",
     header: Annotated[list[str] | None, typer.Option(help="NAME=VALUE; repeatable.")] = None,
     scheme: Annotated[str, typer.Option(help="http or https.")] = "http",
     port: Annotated[int | None, typer.Option(help="Port that the request arrives at.")] = None,
+    random: Annotated[int | None, typer.Option(help="Number to pick a target by.")] = None,
     gateway: Gateway = None,
     service: Service = None,
     values: Values = None,
@@ -172,11 +199,24 @@ def explain(
         "scheme": scheme,
         "port": port,
         "headers": header or [],
+        "random": random,
     }
+    if _over_envoy(manifests, envoy, name, gateway or service or values):
+        from trimtab.commands.match_envoy import explain_envoy_command
+
+        _finish(explain_envoy_command(envoy or Path(), name, request, requests, as_json=as_json))
     from trimtab.commands.match import explain_command
 
     _finish(
-        explain_command(manifests, request, gateway, service, values=values or (), as_json=as_json)
+        explain_command(
+            manifests or [],
+            request,
+            requests,
+            gateway,
+            service,
+            values=values or (),
+            as_json=as_json,
+        )
     )
 
 
@@ -319,6 +359,19 @@ def _store_flags(
         "in_cluster": in_cluster,
         "dry_run": dry_run,
     }
+
+
+def _over_envoy(
+    manifests: list[Path] | None, envoy: Path | None, name: str | None, of_a_mesh: object
+) -> bool:
+    """Whether Envoy's own configuration is asked, and not manifests: one of them must be given."""
+    if bool(manifests) == (envoy is not None):
+        raise InvalidDocument("give --manifests or --envoy, one of them")
+    if envoy is not None and of_a_mesh:
+        raise InvalidDocument("--gateway, --service and --values go with --manifests")
+    if envoy is None and name is not None:
+        raise InvalidDocument("--name goes with --envoy")
+    return envoy is not None
 
 
 def _finish(code: int) -> None:

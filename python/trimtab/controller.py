@@ -176,11 +176,13 @@ class Controller:
     ) -> Observation:
         routes: dict[ObjectRef, tuple[Route, ...]] = {}
         problems: dict[ObjectRef, tuple[str, ...]] = {}
+        shared: dict[ObjectRef, tuple[str, ...]] = {}
         for ref, policy in policies.items():
             spec = policy.spec
             routes[ref], found = reading.resolve(_target(policy), spec.routes, spec.steering)
             problems[ref] = (*found, *self._overlaps.get(ref, ()))
-        return Observation(telemetry, routes, problems)
+            shared[ref] = tuple(reading.shared(routes[ref]))
+        return Observation(telemetry, routes, problems, shared)
 
     # --- what nobody asks for any more ----------------------------------------------------
 

@@ -44,9 +44,9 @@ def read_policy(obj: Object) -> Policy:
     if spec is not None:
         problems += _semantic_problems(spec)
     if problems or spec is None:
-        where = str(obj.origin) if obj.origin else str(obj.ref)
+        where = f"{obj.file}: " if obj.file else ""
         listed = "".join(f"\n  {p}" for p in problems)
-        raise InvalidDocument(f"{where}: {KIND} {obj.ref.namespace}/{obj.ref.name}:{listed}")
+        raise InvalidDocument(f"{where}{KIND} {obj.ref.namespace}/{obj.ref.name}:{listed}")
     return Policy(obj.ref.name, obj.ref.namespace, spec)
 
 

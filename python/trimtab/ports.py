@@ -146,3 +146,7 @@ class Reading(Protocol):
     ) -> Resolution:
         """The routes behind ``target``; ``rules`` names some of them, empty means all. ``steering``
         says in which way a ``target`` without weights is steered, None: by what is behind it."""
+
+    def shared(self, routes: Sequence[Route]) -> Sequence[str]:
+        """A sentence for each target of ``routes`` whose telemetry counts requests that came by
+        something else than these routes."""

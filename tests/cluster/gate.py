@@ -7,7 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import yaml
@@ -21,12 +21,22 @@ GROUP = "appmesh.k8s.aws"
 ROUTER = Kind(GROUP, "v1beta2", "virtualrouters", "VirtualRouter", namespaced=True)
 
 
+class Lost(NamedTuple):
+    """A write of which nobody hears again: what is asked, a part of its path, and whether the API
+    server got it."""
+
+    what: str
+    path: str
+    arrived: bool
+
+
 class Gate:
     """Hands requests on to the API server, and notes them.
 
     ``faults`` are answers given instead, first come first served, by what is asked ("list",
     "watch", "get", "patch"). ``shut`` cuts every connection. ``halve`` sends half of the next
-    event of a watch and cuts. ``watch_s`` is how long watches may last.
+    event of a watch and cuts. ``watch_s`` is how long watches may last. ``lost`` is a write whose
+    answer never comes; ``missed`` is set when there was one.
     """
 
     def __init__(self, cluster: Cluster) -> None:
@@ -34,6 +44,8 @@ class Gate:
         self.shut = False
         self.halve = False
         self.watch_s: int | None = None
+        self.lost: Lost | None = None
+        self.missed = asyncio.Event()
         self.asked: list[tuple[str, dict[str, str]]] = []
         self._cluster = cluster
         self._watches: set[asyncio.BaseTransport] = set()
@@ -91,6 +103,11 @@ class Gate:
             return web.Response()
         if self.faults.get(what):
             return self.faults[what].pop(0)
+        lost = self.lost
+        if lost is not None and (lost.what != what or lost.path not in request.path):
+            lost = None
+        if lost is not None and not lost.arrived:
+            await self._lose()
         if what == "watch" and self.watch_s is not None:
             query["timeoutSeconds"] = str(self.watch_s)
         passed = {
@@ -103,7 +120,14 @@ class Gate:
             data=await request.read(),
             headers=passed,
         ) as answer:
+            if lost is not None:
+                await self._lose()
             return await self._hand_on(request, answer, watched=what == "watch")
+
+    async def _lose(self) -> None:
+        """Until the caller is gone."""
+        self.missed.set()
+        await asyncio.Event().wait()
 
     async def _hand_on(
         self, request: web.BaseRequest, answer: aiohttp.ClientResponse, *, watched: bool

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trimtab import HeaderMatch, Match, RouteTable, Rule
+from trimtab import HeaderMatch, Match, RouteTable, Rule, RuleError
 
 
 def winner(table: RouteTable, path: str, host: str | None = None) -> str | None:
@@ -76,6 +76,33 @@ def test_a_chosen_host_does_not_fall_through() -> None:
     table = RouteTable([Rule("any", prefix="/"), Rule("cart", prefix="/cart", hosts=["a", "b"])])
     assert winner(table, "/cart", "b") == "cart"
     assert winner(table, "/", "b") is None
+
+
+def test_a_host_without_rules_answers_nothing() -> None:
+    """A virtual host without routes is chosen like any other, and hides what `*` would have had."""
+    rules = [Rule("any", prefix="/"), Rule("own", prefix="/", hosts=["full.example"])]
+    table = RouteTable(rules, empty_hosts=["A.example", "*.b.example", "full.example"])
+    hosts = ["a.example", "x.b.example", "full.example", "other"]
+    assert [winner(table, "/", host) for host in hosts] == [None, None, "own", "any"]
+    assert table.explain("/", "a.example") == [
+        ("any", False, 'host belongs to "a.example"'),
+        ("own", False, 'host belongs to "a.example"'),
+    ]
+    with pytest.raises(RuleError, match=r"empty_hosts: \"a\*b\" is none of"):
+        RouteTable([], empty_hosts=["a*b"])
+
+
+def test_the_port_of_a_host_may_count_for_nothing() -> None:
+    """Whatever follows the last colon; the whole host stays what conditions on :authority see."""
+    rules = [
+        Rule("bare", hosts=["a.b"], headers=[HeaderMatch(":authority", suffix=":80")]),
+        Rule("any", hosts=["a.b", "[::1]"]),
+        Rule("ported", hosts=["c:80"]),
+    ]
+    ported, bare = RouteTable(rules), RouteTable(rules, ignore_port=True)
+    hosts = ["a.b:80", "a.b:81", "a.b", "[::1]:80", "c:80"]
+    assert [winner(ported, "/", host) for host in hosts] == [None, None, "any", None, "ported"]
+    assert [winner(bare, "/", host) for host in hosts] == ["bare", "any", "any", "any", None]
 
 
 def test_a_match_knows_its_rule() -> None:

@@ -139,3 +139,82 @@ def test_a_part_without_series_is_no_evidence_against() -> None:
         Window(5.0, 10.0, {2: 50}), partial=True, bounds_ms=(), counts=()
     )
     assert decision.action is Action.PROMOTE
+
+
+# --- keys that targets share ----------------------------------------------------------------------
+
+
+def rules(*keys: tuple[str, str], weights: tuple[int, int] = (100, 0)) -> tuple[Route, ...]:
+    """A route for each pair of keys under which old and new are counted in it."""
+    return tuple(
+        Route(
+            RouteKey("mesh", DOOR, f"rule-{i}"),
+            (Target("old", weights[0], old), Target("new", weights[1], new)),
+            maximum=100,
+        )
+        for i, (old, new) in enumerate(keys)
+    )
+
+
+def decided(
+    routes: tuple[Route, ...], *ticks: Mapping[str, Mapping[int, int]], mode: Mode = Mode.CANARY
+) -> Decision:
+    """The last decision on routes that stay as they are."""
+    state, asked = State(), policy()
+    asked = replace(asked, spec=replace(asked.spec, mode=mode))
+    for i, counted in enumerate(ticks):
+        now = 5.0 * (i + 1)
+        seen = {n: Window(now - 5, now, classes) for n, classes in counted.items()}
+        observation = Observation(Telemetry(now, seen), {REF: routes})
+        (decision,), state = decide(observation, state, {REF: asked}, now)
+    return decision
+
+
+def test_a_canary_on_several_ports_is_judged_by_all_of_them() -> None:
+    """Routes of one node on ports of their own have one ramp, and errors on one port abort it."""
+    routes = rules(("old:1", "new:1"), ("old:2", "new:2"))
+    good = {"new:1": {2: 50}, "new:2": {2: 50}}
+    assert [s.granted for s in decided(routes, good).shifts] == [(95, 5), (95, 5)]
+    raised = rules(("old:1", "new:1"), ("old:2", "new:2"), weights=(95, 5))
+    decision = decided(raised, good, good, {"new:1": {2: 50}, "new:2": {2: 10, 5: 40}})
+    assert decision.action is Action.ABORT
+    assert [s.granted for s in decision.shifts] == [(100, 0), (100, 0)]
+
+
+def test_a_canary_that_is_nowhere_measured_in_one_route_waits() -> None:
+    """Half of the evidence is none, where nobody knows of the other half."""
+    first, second = rules(("old", "new"), ("old", "new"))
+    blind = replace(second, targets=(second.targets[0], replace(second.targets[1], telemetry=None)))
+    assert decided((first, blind), {}).reasons[0].code == "NotMeasured"
+
+
+def test_a_canary_and_a_stable_target_that_are_one_are_not_ramped() -> None:
+    """Where one key counts both, errors of the old would be those of the new."""
+    decision = decided(rules(("one", "one")), {"one": {2: 100}})
+    assert (decision.action, decision.reasons[0].code) == (Action.HOLD, "NotMeasured")
+    assert "nothing tells them apart" in decision.reasons[0].message
+
+
+def test_a_thing_that_stands_there_twice_has_its_capacity_once() -> None:
+    """Two equal nodes share a route evenly, though one of them has two of the three places."""
+    twin, other = {2: 100}, {2: 100}
+    targets = (Target("a", 34, "a"), Target("a#2", 33, "a"), Target("new", 33, "b"))
+    route = Route(RouteKey("mesh", DOOR, "rule"), targets, maximum=100)
+    asked = policy()
+    spec = replace(asked.spec, mode=Mode.OPTIMISE, targets=())
+    seen = {
+        n: Window(0, 5, c, in_flight=10, latency_sum_ms=2000, bounds_ms=BOUNDS, counts=(0, 0, 100))
+        for n, c in (("a", twin), ("b", other))
+    }
+    observation = Observation(Telemetry(5, seen), {REF: (route,)})
+    (decision,), _ = decide(observation, State(), {REF: replace(asked, spec=spec)}, 5)
+    assert decision.shifts[0].wanted == pytest.approx((0.25, 0.25, 0.5))
+
+
+def test_what_is_counted_together_is_said() -> None:
+    """Evidence that is not of the route alone is told with the decision, and decides all the same."""
+    routes, told = rules(("old", "new")), "new is counted together with something else"
+    observation = Observation(Telemetry(5, {}), {REF: routes}, shared={REF: (told,)})
+    (decision,), _ = decide(observation, State(), {REF: policy()}, 5)
+    assert decision.reasons[-1] == ("SharedTelemetry", told)
+    assert decision.action is Action.RAMP

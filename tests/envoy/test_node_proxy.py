@@ -3,64 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from envoy.config.listener.v3 import listener_pb2
-from envoy.extensions.filters.listener.proxy_protocol.v3 import proxy_protocol_pb2
-from xds_harness.documents import mesh, node, router, rule, service, weigh
-from xds_harness.world import Client, Resources, applications, control_plane, envoy_of
+from xds_harness.documents import document, mesh, node, router, rule, service, weigh
+from xds_harness.tcp import connect, redirected, speaker
+from xds_harness.world import Client, applications, control_plane, envoy_of
 
-from trimtab.edges.xds.snapshot import LISTENER
 from trimtab.providers.appmesh.envoy import Ports
 from trimtab.testbed.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("envoy_binary")
 
 CALLER = "mesh/m/virtualNode/caller_shop"
-
-
-def redirected(resources: Resources) -> Resources:
-    """The machine here redirects nothing; so connections say themselves where they were going to
-    (PROXY protocol), where the original_dst filter would have asked the kernel."""
-
-    def changed(body: bytes) -> bytes:
-        listener = listener_pb2.Listener.FromString(body)
-        for found in listener.listener_filters:
-            found.name = "envoy.filters.listener.proxy_protocol"
-            options = proxy_protocol_pb2.ProxyProtocol(allow_requests_without_proxy_protocol=True)
-            found.typed_config.Pack(options)
-        return listener.SerializeToString()
-
-    told = {name: changed(body) for name, body in resources[LISTENER].items()}
-    return {**resources, LISTENER: told}
-
-
-async def connect(port: int, to: int) -> str:
-    """What the server behind a connection that was meant for port ``to`` says; "" if it is closed."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"PROXY TCP4 127.0.0.1 127.0.0.1 1 {to}\r\n".encode())
-    with contextlib.suppress(ConnectionError):
-        said = (await reader.read(100)).decode()
-        writer.close()
-        return said
-    return ""
-
-
-@contextlib.asynccontextmanager
-async def speaker(word: str) -> AsyncIterator[int]:
-    """A TCP server that says its word and closes."""
-
-    async def speak(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(word.encode())
-        writer.close()
-
-    server = await asyncio.start_server(speak, "127.0.0.1", 0)
-    async with server:
-        yield server.sockets[0].getsockname()[1]
 
 
 async def test_out_by_host_and_in_to_the_application(tmp_path: Path) -> None:
@@ -92,6 +48,31 @@ async def test_out_by_host_and_in_to_the_application(tmp_path: Path) -> None:
             assert (await inward.ask("/y", "anything")).seen["backend"] == "own"
             assert await plane.apply(router("split", rule("all", {"a": 0, "b": 100}))) == {}
             assert (await out.ask("/", "split.shop")).seen["backend"] == "b"
+
+
+async def test_backends_by_group(tmp_path: Path) -> None:
+    """What a node may call by its groups it can call: the members of one, or with ``*`` every
+    service of the namespace; a change of the group is a change of the proxy."""
+    ports = Ports(free_port(), free_port())
+    async with applications("a", "b") as apps:
+        caller = node("caller", 80)
+        caller["spec"]["backendGroups"] = [{"name": "some"}]
+        documents = [mesh(), caller, document("BackendGroup", "some", {"virtualservices": []})]
+        for app in apps:
+            documents += [service(app.name, node=app.name), node(app.name, app.port)]
+        async with (
+            control_plane(*documents, ports=ports) as plane,
+            envoy_of(plane, tmp_path, CALLER),
+            Client(ports.egress) as out,
+        ):
+            assert (await out.ask("/", "a.shop")).status == 404
+            group = {"virtualservices": [{"name": "a"}]}
+            assert await plane.apply(document("BackendGroup", "some", group)) == {}
+            assert (await out.ask("/", "a.shop")).seen["backend"] == "a"
+            assert (await out.ask("/", "b.shop")).status == 404
+            caller["spec"]["backendGroups"] = [{"name": "*"}]
+            assert await plane.apply(caller) == {}
+            assert (await out.ask("/", "b.shop")).seen["backend"] == "b"
 
 
 async def test_tcp_by_weight(tmp_path: Path) -> None:

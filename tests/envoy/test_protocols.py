@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
 from xds_harness.documents import gateway, gateway_route, mesh, node, router, rule, service
+from xds_harness.greeter import greeter
 from xds_harness.world import Client, applications, control_plane, envoy_of, read_head
 
 from trimtab.testbed.processes import free_port
@@ -19,33 +17,6 @@ pytestmark = pytest.mark.usefixtures("envoy_binary")
 
 
 Metadata = tuple[tuple[str, str], ...]
-
-
-class Greeter(grpc.GenericRpcHandler):
-    """Answers every method, unary or streamed, with its own name, a colon and what it was told."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name.encode()
-
-    def service(self, details: Any) -> Any:
-        async def stream(requests: Any, context: Any) -> AsyncIterator[bytes]:
-            async for request in requests:
-                yield self._name + b":" + request
-            context.set_trailing_metadata((("x-trailer", details.method),))
-
-        return grpc.stream_stream_rpc_method_handler(stream)
-
-
-@asynccontextmanager
-async def greeter(name: str) -> AsyncIterator[int]:
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((Greeter(name),))
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        yield port
-    finally:
-        await server.stop(0)
 
 
 async def call(

@@ -38,19 +38,6 @@ async def test_a_canary_climbs_in_the_annotation_and_survives_kill_9(
         assert mesh.get("gatewayroutes", "door")["spec"] == before
 
 
-async def test_an_abort_is_written_even_after_kill_9(
-    cluster: Cluster, namespace: str, tmp_path: Path
-) -> None:
-    """Errors seen only after a restart take the canary's share away."""
-    async with world(cluster, namespace, tmp_path) as mesh:
-        mesh.ask_for(ANNOTATE, step_seconds=600)
-        await mesh.until(lambda: annotated(mesh) == "pay-v1=75,pay-v2=25", "at 25 %")
-        mesh.running.kill()
-        mesh.running.start()
-        await mesh.until(lambda: annotated(mesh) == "pay-v1=100,pay-v2=0", "aborted", errors=10)
-        await mesh.await_served({"pay-v1": 100, "pay-v2": 0}, 200)
-
-
 async def test_without_our_xds_it_is_refused(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -53,48 +54,67 @@ async def test_the_cohort_alone_takes_the_lane(
         assert mesh.get("gatewayroutes", "door") == before
 
 
-async def test_a_bad_cohort_is_closed_also_after_kill_9(
-    cluster: Cluster, namespace: str, tmp_path: Path
-) -> None:
-    """Killed with the lane open, Trimtab finds it again, and closes it on errors."""
-    async with world(cluster, namespace, tmp_path) as mesh:
-        mesh.ask_for(lane(), step_seconds=600)
-        await mesh.until(lambda: stands(mesh), "open")
-        await mesh.await_served(NEW, 100, **HEADER)  # the Envoy has the lane before its server dies
-        mesh.running.kill()
-        await mesh.await_served(NEW, 100, **HEADER)
-        mesh.running.start()
-        await mesh.until(lambda: mesh.phase() == "aborted", "aborted", errors=10)
-        await mesh.until(lambda: not stands(mesh), "closed")
-        await mesh.await_served(MAIN, 100, **HEADER)
+def turn_the_route(mesh: World) -> None:
+    """The person lets everybody go where the cohort went."""
+    door = mesh.get("gatewayroutes", "door")
+    door["spec"]["httpRoute"]["action"]["target"]["virtualService"] = {
+        "virtualServiceRef": {"name": "pay-v2"}
+    }
+    mesh.cluster.request("PUT", mesh.path("gatewayroutes", "door"), door)
 
 
-async def test_a_lane_that_nobody_asks_for_goes_after_a_restart(
-    cluster: Cluster, namespace: str, tmp_path: Path
+def delete_the_route(mesh: World) -> None:
+    mesh.cluster.request("DELETE", mesh.path("gatewayroutes", "door"))
+
+
+ENDS: dict[str, tuple[Callable[[World], None], dict[str, int] | None]] = {
+    "its policy is deleted": (World.drop_policy, MAIN),
+    "its policy asks for another cohort": (
+        lambda mesh: mesh.ask_for(lane("{headers: [{name: x-staff}]}")),
+        MAIN,
+    ),
+    "its policy asks for another way": (
+        lambda mesh: mesh.ask_for("{way: retarget, services: [pay-v1, pay-v2]}"),
+        NEW,  # the route itself is switched
+    ),
+    "its route leads where it leads": (turn_the_route, NEW),
+    "its route is deleted": (delete_the_route, None),
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+async def test_a_lane_is_deleted_when_it_is_done(
+    cluster: Cluster, namespace: str, tmp_path: Path, end: str
 ) -> None:
-    """The policy was deleted while Trimtab was dead: what it left is taken away by its successor,
-    and a route that only looks like a lane is left alone."""
+    """A promoted lane stands until there is no more use for it, and then goes, also if that
+    happened while Trimtab was dead; a route that only looks like a lane is left alone."""
+    ending, shares = ENDS[end]
     async with world(cluster, namespace, tmp_path) as mesh:
-        mesh.ask_for(lane(), step_seconds=600)
-        await mesh.until(lambda: stands(mesh), "open")
-        mesh.running.kill()
-        mesh.drop_policy()
+        mesh.ask_for(lane())
+        await mesh.until(lambda: mesh.phase() == "promoted", "promoted")
+        await mesh.await_served(NEW, 40, **HEADER)
         person = mesh.get("gatewayroutes", LANE)
         person["metadata"] = {"name": "by-hand", "namespace": namespace}
         person["metadata"]["labels"] = {"app.kubernetes.io/managed-by": "trimtab"}
+        person["spec"]["httpRoute"]["match"] = {"prefix": "/hand"}
         cluster.apply(person)
+        first = mesh.get("gatewayroutes", LANE)["metadata"]["uid"]
+        mesh.running.kill()
+        ending(mesh)
         mesh.running.start()
-        await mesh.until(lambda: not stands(mesh), "taken away")
+        await mesh.until(lambda: mesh.uid("gatewayroutes", LANE) != first, "taken away")
+        if shares is not None:
+            await mesh.await_served(shares, 40, **HEADER)
         assert "by-hand" in mesh.names("gatewayroutes")
 
 
 async def test_a_policy_that_asks_for_another_lane_gets_it(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """After a change of the match the old lane goes and a new one comes."""
+    """After a change of the match, which is another release, the old lane goes and a new one comes."""
     async with world(cluster, namespace, tmp_path) as mesh:
-        mesh.ask_for(lane(), step_seconds=600)
-        await mesh.until(lambda: stands(mesh), "open")
-        mesh.ask_for(lane("{headers: [{name: x-staff}]}"), revision="r2", step_seconds=600)
+        mesh.ask_for(lane())
+        await mesh.until(lambda: mesh.phase() == "promoted", "promoted")
+        mesh.ask_for(lane("{headers: [{name: x-staff}]}"), step_seconds=600)
         await mesh.await_served(NEW, 40, headers=[("x-staff", "yes")])
         await mesh.await_served(MAIN, 40, **HEADER)

@@ -30,10 +30,14 @@ def mesh(name: str = "m", **spec: Any) -> Document:
 
 
 def gateway(
-    port: int, name: str = "gw", more_ports: Iterable[int] = (), **listener: Any
+    port: int,
+    name: str = "gw",
+    more_ports: Iterable[int] = (),
+    protocol: str = "http",
+    **listener: Any,
 ) -> Document:
     listeners = [
-        {"portMapping": {"port": p, "protocol": "http"}, **listener} for p in (port, *more_ports)
+        {"portMapping": {"port": p, "protocol": protocol}, **listener} for p in (port, *more_ports)
     ]
     return document("VirtualGateway", name, {"namespaceSelector": {}, "listeners": listeners})
 

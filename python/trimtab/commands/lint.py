@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.commands.output import STYLE, console, print_json
-from trimtab.core.model import Diagnostic, Object, ObjectRef, Severity
+from trimtab.core.model import Diagnostic, Object, ObjectRef, Origin, Severity
 from trimtab.edges.manifests import Written, as_yaml
 from trimtab.errors import InvalidDocument
 from trimtab.loading import Loaded, load_manifests, write_forms
@@ -69,7 +69,7 @@ def lint(paths: Sequence[Path], *, xds: bool, fix: bool, values: Sequence[str]) 
         from trimtab.providers.appmesh.envoy import HONOURED, Translator
 
         found += [*lint_xds(reading, HONOURED), *Translator().diagnostics(reading)]
-    return Linted(loaded, found, written)
+    return Linted(loaded, loaded.located(found), written)
 
 
 def policy_diagnostics(obj: Object, reading: Reading) -> Iterator[Diagnostic]:
@@ -77,14 +77,12 @@ def policy_diagnostics(obj: Object, reading: Reading) -> Iterator[Diagnostic]:
     try:
         policy = read_policy(obj)
     except InvalidDocument as error:
-        yield Diagnostic("WP001", Severity.ERROR, str(error), ref=obj.ref, origin=obj.origin)
+        yield Diagnostic("WP001", Severity.ERROR, str(error), ref=obj.ref)
         return
     named = policy.spec.target_ref
     target = ObjectRef(named.group, named.kind, policy.namespace, named.name)
     for problem in reading.resolve(target, policy.spec.routes, policy.spec.steering).problems:
-        yield Diagnostic(
-            "WP002", Severity.ERROR, problem, ref=obj.ref, origin=obj.origin, field="spec.targetRef"
-        )
+        yield Diagnostic("WP002", Severity.ERROR, problem, ref=obj.ref, field="spec.targetRef")
 
 
 def as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
@@ -92,7 +90,7 @@ def as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
     return {
         "code": diagnostic.code,
         "severity": str(diagnostic.severity),
-        **_place(diagnostic),
+        **_place(diagnostic.origin),
         "object": str(diagnostic.ref) if diagnostic.ref else None,
         "field": diagnostic.field or None,
         "message": diagnostic.message,
@@ -100,8 +98,7 @@ def as_dict(diagnostic: Diagnostic) -> dict[str, Any]:
     }
 
 
-def _place(of: Diagnostic | Object) -> dict[str, Any]:
-    origin = of.origin
+def _place(origin: Origin | None) -> dict[str, Any]:
     return {
         "file": origin.file if origin else None,
         "document": origin.document if origin else None,
@@ -111,11 +108,14 @@ def _place(of: Diagnostic | Object) -> dict[str, Any]:
 
 def _as_json(linted: Linted) -> dict[str, Any]:
     loaded = linted.loaded
-    forms = [_form_as_json(loaded.found[ref], forms) for ref, forms in loaded.forms.items()]
+    forms = [
+        {"object": str(ref), **_place(loaded.where(ref)), "documents": list(documents)}
+        for ref, documents in loaded.forms.items()
+    ]
     written = [
         {
             "object": str(one.replacement.old.ref),
-            **_place(one.replacement.old),
+            **_place(one.replacement.at),
             "refused": one.refused or None,
         }
         for one in linted.written
@@ -128,17 +128,13 @@ def _as_json(linted: Linted) -> dict[str, Any]:
     }
 
 
-def _form_as_json(obj: Object, forms: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    return {"object": str(obj.ref), **_place(obj), "documents": list(forms)}
-
-
 def _show(linted: Linted) -> None:
     loaded = linted.loaded
     for diagnostic in linted.found:
         style = STYLE[diagnostic.severity]
         console.print(str(diagnostic), style=style, markup=False, soft_wrap=True)
     for ref, forms in loaded.forms.items():
-        _show_form(loaded.found[ref], forms)
+        _show_form(f"{ref}, {loaded.where(ref)}", forms)
     for one in linted.written:
         console.print(_told(one), markup=False, soft_wrap=True)
     counts = {s: sum(d.severity is s for d in linted.found) for s in Severity}
@@ -146,19 +142,19 @@ def _show(linted: Linted) -> None:
     console.print(f"{len(loaded.objects) + len(loaded.policies)} objects: {told or 'clean'}")
 
 
-def _show_form(obj: Object, forms: Sequence[Mapping[str, Any]]) -> None:
+def _show_form(whose: str, forms: Sequence[Mapping[str, Any]]) -> None:
     """The form as YAML that can be copied; comments around it say whose it is."""
     if forms:
-        sys.stdout.write(f"\n# {obj.ref}, {obj.origin}, as v1beta2:\n")
+        sys.stdout.write(f"\n# {whose}, as v1beta2:\n")
         sys.stdout.write("".join(f"---\n{as_yaml(document)}" for document in forms) + "\n")
 
 
 def _told(one: Written) -> str:
-    old = one.replacement.old
+    which = f"{one.replacement.old.ref}, {one.replacement.at}"
     if one.refused:
-        return f"not written: {old.ref}, {old.origin}: {one.refused}"
+        return f"not written: {which}: {one.refused}"
     gone = f"; comments inside of it are gone ({one.comments} lines)" if one.comments else ""
     documents = (
         "1 document" if len(one.replacement.new) == 1 else f"{len(one.replacement.new)} documents"
     )
-    return f"written: {old.ref}, {old.origin}: {documents} of v1beta2{gone}"
+    return f"written: {which}: {documents} of v1beta2{gone}"

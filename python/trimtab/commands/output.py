@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from trimtab.core.model import Diagnostic, Severity
 
@@ -17,6 +19,11 @@ STYLE: Mapping[Severity, str] = {
     Severity.WARNING: "yellow",
     Severity.INFO: "dim",
 }
+
+
+def add_row(table: Table, *cells: str | None) -> None:
+    """A row of what stands in documents: brackets in it are brackets, and nothing is a dash."""
+    table.add_row(*(Text(cell or "-") for cell in cells))
 
 
 def print_json(document: Any) -> None:

@@ -38,6 +38,9 @@ def answer(
         return hold(
             routes, Reason("NotMeasured", "nothing measures the canary: no evidence, no ramp")
         )
+    if not _told_apart(steered):
+        told = "the canary and a stable target are counted as one: nothing tells them apart"
+        return hold(routes, Reason("NotMeasured", told))
     if any(_pool(r) == 0 for r in steered):
         return hold(routes, Reason("NoWeight", "stable and canary have no weight to divide"))
     if any(r.maximum == 1 for r in steered):  # a switch knows no share in between
@@ -57,6 +60,35 @@ def answer(
         phase=ramp.describe(spec.canary),
         state=replace(state, ramp=ramp),
     )
+
+
+def joined(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """The routes with the canary measured as one thing: on ports of its own in each it is counted
+    under several keys, and judged by their sum. Where nothing measures a part of it: as they are."""
+    canaries = [t for route in routes for t in _with_role(route, Role.CANARY)]
+    keys = {key for t in canaries for key in t.parts or (t.telemetry,)}
+    parts = tuple(sorted(key for key in keys if key is not None))
+    if len({t.telemetry for t in canaries}) < 2 or len(parts) < len(keys):
+        return tuple(routes)
+    one = " + ".join(parts)
+    return tuple(
+        replace(
+            route,
+            targets=tuple(
+                replace(t, telemetry=one, parts=parts) if t.role is Role.CANARY else t
+                for t in route.targets
+            ),
+        )
+        for route in routes
+    )
+
+
+def _told_apart(routes: Sequence[Route]) -> bool:
+    """Whether no stable target is counted under a key of the canary."""
+    keys: dict[Role, set[str | None]] = {role: set() for role in Role}
+    for target in (t for route in routes for t in route.targets):
+        keys[target.role].update(target.parts or (target.telemetry,))
+    return keys[Role.CANARY].isdisjoint(keys[Role.STABLE])
 
 
 def _action(before: Ramp, after: Ramp, *, moves: bool) -> Action:

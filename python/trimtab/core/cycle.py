@@ -7,7 +7,7 @@ simulator. All policies of a tick are decided in one call.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from trimtab.core import canary, optimise
@@ -54,6 +54,8 @@ def _decide_one(
     known = state.policies.get(ref)
     before = known if known is not None and known.identity == name else PolicyState(name)
     routes, problems = _assign(observation.routes.get(ref, ()), spec)
+    if spec.mode is Mode.CANARY:
+        routes = canary.joined(routes)
     problems = (*observation.problems.get(ref, ()), *problems)
     telemetry = _summed(observation.telemetry, routes)
     learned = _learn(before, routes, spec, telemetry)
@@ -77,7 +79,7 @@ def _decide_one(
         phase=answer.phase or str(spec.mode),
         shifts=answer.shifts,
         judgements=tuple(judgements.values()),
-        reasons=answer.reasons,
+        reasons=(*answer.reasons, *_shared(observation.shared.get(ref, ()))),
         inputs=inputs,
         dry_run=spec.dry_run,
     )
@@ -110,6 +112,11 @@ def _assign(routes: Sequence[Route], spec: PolicySpec) -> tuple[tuple[Route, ...
         for route in routes
     )
     return assigned, tuple(problems)
+
+
+def _shared(told: Sequence[str]) -> Iterator[Reason]:
+    for sentence in told:
+        yield Reason("SharedTelemetry", sentence)
 
 
 def _summed(telemetry: Telemetry, routes: Sequence[Route]) -> Telemetry:

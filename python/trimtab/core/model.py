@@ -48,13 +48,14 @@ class Object:
     """One raw object. ``version`` changes with every write; ``body`` is never modified in place.
 
     ``body["metadata"]["resourceVersion"]`` equals ``version`` in every store, so that one
-    JSON Patch guards against lost updates wherever it is applied.
+    JSON Patch guards against lost updates wherever it is applied. ``file`` is where a person wrote
+    it, None for one that was read from a cluster; the store of the file knows the line.
     """
 
     ref: ObjectRef
     version: str
     body: Mapping[str, Any]
-    origin: Origin | None = None
+    file: str | None = None
 
 
 Objects: TypeAlias = Mapping[ObjectRef, Object]
@@ -258,11 +259,13 @@ class Observation:
     """Everything that one tick knows: the telemetry, and the routes of each policy as they stand.
 
     ``problems`` says for a policy why its routes could not be resolved; it is then held.
+    ``shared`` says which of its targets are counted together with something else.
     """
 
     telemetry: Telemetry
     routes: Mapping[ObjectRef, tuple[Route, ...]]
     problems: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
+    shared: Mapping[ObjectRef, tuple[str, ...]] = field(default_factory=dict)
 
 
 # --- decisions -----------------------------------------------------------------------

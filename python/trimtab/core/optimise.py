@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from trimtab._core import allocate
@@ -52,8 +53,10 @@ def _move(route: Route, spec: PolicySpec, capacities: Mapping[str, float]) -> tu
         return stay(route), Reason("TooFew", f"{route.key.rule}: fewer than two targets to compare")
     total = route.total
     rest = sum(t.weight for t, is_free in zip(route.targets, free, strict=True) if is_free)
+    # One thing that stands there several times has its capacity once.
+    times = Counter(t.telemetry for t, is_free in zip(route.targets, free, strict=True) if is_free)
     known = [
-        capacities[t.telemetry]
+        capacities[t.telemetry] / times[t.telemetry]
         for t, is_free in zip(route.targets, free, strict=True)
         if is_free and t.telemetry is not None
     ]

@@ -1,7 +1,9 @@
 //! Python binding of `trimtab-core`: one module per room of the core. It translates, and does
 //! nothing else.
 
+mod chance;
 mod error;
+mod pick;
 mod route;
 mod solve;
 
@@ -10,6 +12,8 @@ use pyo3::prelude::*;
 /// The compiled half of Trimtab.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::pick::Picker;
     #[pymodule_export]
     use super::route::{HeaderMatch, Match, QueryMatch, RouteTable, Rule};
     #[pymodule_export]
@@ -25,6 +29,8 @@ mod _core {
         error.setattr("rule", "")?;
         error.setattr("field", "")?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::chance::reseed_forked(module)?;
+        super::route::install(module.py())?;
         module.add("RuleError", error)
     }
 }

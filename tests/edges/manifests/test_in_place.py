@@ -130,7 +130,7 @@ async def test_a_list_of_objects_is_written_in_place(tmp_path: Path) -> None:
     manifests = opened(file)
     objects = await manifests.read()
     assert [r.name for r in objects] == ["r0", "r1", "r2"]
-    assert [o.origin.line for o in objects.values() if o.origin] == [
+    assert [at.line for at in map(manifests.where, objects) if at] == [
         number
         for number, line in enumerate(file.read_text().splitlines(), 1)
         if line.startswith("- ")

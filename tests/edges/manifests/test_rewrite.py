@@ -11,6 +11,7 @@ from edges.manifests.routers import ROUTER, fill
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trimtab.core.model import ObjectRef
 from trimtab.edges.manifests import Looked, Replacement, Written, as_yaml, look, rewrite
 from trimtab.edges.manifests.text import parse_yaml
 from trimtab.errors import Conflict
@@ -32,10 +33,14 @@ def seen(path: Path) -> Looked:
 
 def replaced(path: Path, *names: str, times: int = 1) -> list[Written]:
     looked = seen(path)
-    wanted = [
-        Replacement(o, [FORM] * times) for o in looked.objects.values() if o.ref.name in names
-    ]
+    wanted = [wish(looked, ref, times) for ref in looked.objects if ref.name in names]
     return rewrite(str(path), wanted, looked.reader)
+
+
+def wish(looked: Looked, ref: ObjectRef, times: int = 1) -> Replacement:
+    at = looked.where(ref, "")
+    assert at is not None
+    return Replacement(looked.objects[ref], at, [FORM] * times)
 
 
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
@@ -113,7 +118,7 @@ def test_a_file_that_has_changed_is_not_written(tmp_path: Path) -> None:
     file.write_text(fill("block", "a", 1, 3))
     (obj,) = looked.objects.values()
     with pytest.raises(Conflict):
-        rewrite(str(file), [Replacement(obj, [FORM])], looked.reader)
+        rewrite(str(file), [wish(looked, obj.ref)], looked.reader)
     assert file.read_text() == fill("block", "a", 1, 3)
 
 

@@ -29,7 +29,9 @@ def test_it_is_a_legal_bootstrap(address: str, tls: ClientTls | None) -> None:
     assert found.node.id == NODE
     assert found.admin.address.socket_address.port_value == 9902
     assert found.stats_flush_on_admin
-    assert found.dynamic_resources.HasField("ads_config")
+    [service] = found.dynamic_resources.ads_config.grpc_services
+    back_off = service.envoy_grpc.retry_policy.retry_back_off
+    assert back_off.max_interval.seconds == 5  # until a restarted control plane is found again
     [cluster] = found.static_resources.clusters
     socket = cluster.load_assignment.endpoints[0].lb_endpoints[0].endpoint.address.socket_address
     host, _, port = address.rpartition(":")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from trimtab.core.model import Object, ObjectRef, Objects, Origin
+from trimtab.core.model import Object, ObjectRef, Objects
 
 FIXTURES = Path(__file__).parents[2] / "fixtures" / "appmesh"
 CLUSTER_SCOPED = ("Mesh", "Namespace")
@@ -17,13 +17,13 @@ CLUSTER_SCOPED = ("Mesh", "Namespace")
 Load = Callable[..., Objects]
 
 
-def as_object(body: dict[str, Any], origin: Origin | None = None, version: str = "1") -> Object:
+def as_object(body: dict[str, Any], file: str | None = None, version: str = "1") -> Object:
     group, _, _ = str(body["apiVersion"]).rpartition("/")
     metadata = {"namespace": "default", **body["metadata"], "resourceVersion": version}
     if body["kind"] in CLUSTER_SCOPED:
         del metadata["namespace"]
     ref = ObjectRef(group, body["kind"], metadata.get("namespace", ""), metadata["name"])
-    return Object(ref, version, {**body, "metadata": metadata}, origin)
+    return Object(ref, version, {**body, "metadata": metadata}, file)
 
 
 @pytest.fixture
@@ -39,10 +39,9 @@ def load() -> Load:
         objects: dict[ObjectRef, Object] = {}
         for text in texts:
             content = text.read_text() if isinstance(text, Path) else text
-            for index, body in enumerate(yaml.safe_load_all(content)):
+            for body in yaml.safe_load_all(content):
                 if body is not None:
-                    origin = Origin(file, index, 1) if file else None
-                    obj = as_object(body, origin)
+                    obj = as_object(body, file)
                     objects[obj.ref] = obj
         return objects
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from trimtab.core.matching import MatchQuery
 from trimtab.core.model import Object, ObjectRef
 from trimtab.providers.appmesh import AppMesh, MeshTable
-from trimtab.providers.appmesh.checks import Checks
+from trimtab.providers.appmesh.checks.cells import Cells
 from trimtab.providers.appmesh.sample import sample
 from trimtab.providers.appmesh.values import API_VERSION, GROUP
 
@@ -254,13 +254,13 @@ def test_a_change_of_weights_is_looked_at_where_it_shows(
     provider, objects = AppMesh(), dict(load(base))
     assert provider.load(objects).diagnostics == ()
     looked: list[ObjectRef] = []
-    look_at = Checks._look_at
+    again = Cells._again
 
-    def noted(checks: Checks, reading: Any, ref: ObjectRef) -> None:
+    def noted(cells: Cells[Any], reading: Any, names: Any, ref: ObjectRef) -> bool:
         looked.append(ref)
-        look_at(checks, reading, ref)
+        return again(cells, reading, names, ref)
 
-    monkeypatch.setattr(Checks, "_look_at", noted)
+    monkeypatch.setattr(Cells, "_again", noted)
     cart = ObjectRef(GROUP, "VirtualRouter", "shop", "cart")
     changed = load(base.read_text().replace("weight: 90", "weight: 20"))[cart]
     objects[cart] = Object(cart, "2", changed.body)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from trimtab.core.model import Object, ObjectRef, Origin, RouteKey, Target
+from trimtab.core.model import ObjectRef, RouteKey, Target
 from trimtab.ports import Provider, Reading
 from trimtab.providers.appmesh import AppMesh
 from trimtab.providers.appmesh.values import GROUP
@@ -186,7 +186,7 @@ spec: {provider}
         (
             service("{provider: {virtualNode: {virtualNodeRef: {name: cart-v1}}}}"),
             ref("VirtualService", "cart"),
-            "there is one target and nothing to weigh; put a VirtualRouter between the two",
+            "nothing to weigh; put a VirtualRouter between the two (trimtab insert-router shop/cart)",
         ),
         (
             service(f"{{provider: {{virtualNode: {{virtualNodeARN: '{ARN}'}}}}}}"),
@@ -243,6 +243,34 @@ def test_problems_are_sentences_with_a_remedy(
     assert problems[0].endswith((".", ")"))
 
 
+def test_nodes_that_others_lead_to_are_said_to_be_shared(load: Any, base: Path) -> None:
+    """Envoys count by node and port: another router, another route of this one, and a service that
+    leads to the node without a router are named; another port, and the route itself, are not."""
+    here = f"[{rule('a', to('cart-v1', 1), to('cart-v2', 1))}, {rule('b', to('cart-v2', 1))}]"
+    other = router(f"[{rule('x', to('cart-v1', 1))}, {rule('y', to('cart-v2', 1, ', port: 9'))}]")
+    texts = [
+        router(here),
+        other.replace("{name: cart,", "{name: till,"),
+        node("cart-v2", 8080, 9),
+        service("{provider: {virtualNode: {virtualNodeRef: {name: cart-v2}}}}").replace(
+            "{name: cart,", "{name: direct,"
+        ),
+    ]
+    reading = AppMesh().load(load(base, *texts))
+    same = ": they lead to the same node"
+    assert list(reading.shared(reading.resolve(CART, ("a",)).routes)) == [
+        f"cart-v1 is counted together with route 'x' of VirtualRouter shop/till{same}",
+        (
+            "cart-v2 is counted together with VirtualService shop/direct, "
+            f"route 'b' of VirtualRouter shop/cart{same}"
+        ),
+    ]
+    told = list(reading.shared(reading.resolve(CART, ()).routes))
+    assert all("VirtualRouter shop/cart" not in sentence for sentence in told)
+    alone = AppMesh().load(load(base))
+    assert list(alone.shared(alone.resolve(CART, ()).routes)) == []
+
+
 def test_a_target_that_cannot_be_found_has_no_telemetry(load: Any, base: Path) -> None:
     """A node that is not there cannot be watched, so its weight will not be moved."""
     text = router(f"[{rule('main', to('cart-v1', 50), to('gone', 50))}]")
@@ -262,14 +290,3 @@ def test_a_change_reads_only_what_changed(load: Any, base: Path) -> None:
         assert (after.documents[object_ref] is document) == (object_ref != CART)
     assert [t.weight for t in before.resolve(CART, ()).routes[0].targets] == [90, 10]
     assert [t.weight for t in after.resolve(CART, ()).routes[0].targets] == [1]
-
-
-def test_a_document_that_moved_is_reported_where_it_is(load: Any) -> None:
-    """The same text further down in its file: findings name the new line."""
-    provider = AppMesh()
-    objects = load(router("[]").replace("routes: []", "rutes: []"), file="a.yaml")
-    (found,) = [d for d in provider.load(objects).diagnostics if d.code == "AM001"]
-    assert str(found.origin) == "a.yaml:1 (document 0)"
-    moved = {r: Object(r, o.version, o.body, Origin("a.yaml", 2, 9)) for r, o in objects.items()}
-    (found,) = [d for d in provider.load(moved).diagnostics if d.code == "AM001"]
-    assert str(found.origin) == "a.yaml:9 (document 2)"

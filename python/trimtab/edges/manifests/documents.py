@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from trimtab.core.model import Diagnostic, Object, ObjectRef, Origin, Severity
+from trimtab.core.model import Diagnostic, ObjectRef, Origin, Severity
+from trimtab.edges.manifests.lines import line_of_field
 from trimtab.edges.manifests.placeholders import (
     Filled,
     Values,
@@ -73,9 +74,9 @@ def version_of(data: Any) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
-def spans(text: str, *, is_json: bool) -> Iterable[tuple[int, int]]:
-    """The spans of the documents in a file's text: a JSON file is one."""
-    return [(0, len(text))] if is_json else split(text)
+def spans(text: str, start: int = 0, *, is_json: bool) -> Iterable[tuple[int, int]]:
+    """The spans of the documents in a file's text from ``start`` on: a JSON file is one."""
+    return [(start, len(text))] if is_json else split(text, start)
 
 
 class DocumentReader:
@@ -129,6 +130,16 @@ class DocumentReader:
                 objects.append(found)
                 problems += self._unfilled(found, text)
         return Document(tuple(objects), tuple(problems))
+
+    def line_of(self, text: str, found: Found, field: str, *, is_json: bool) -> int:
+        """The line of a field of an object, or of the innermost of its parents that is there."""
+        if not field:
+            return found.line
+        try:
+            filled = Filled(text, ()) if self._values is None else fill(text, self._values)
+        except Malformed:
+            return found.line
+        return line_of_field(filled.text, found.path, field, found.line, is_json=is_json)
 
     def _parse(self, text: str, *, is_json: bool) -> Parsed:
         filled = Filled(text, ()) if self._values is None else fill(text, self._values)
@@ -247,19 +258,6 @@ def _each(parsed: Parsed) -> Iterator[tuple[tuple[str, ...], int, Any]]:
         line = parsed.item_lines[index] if index < len(parsed.item_lines) else parsed.line
         full = {**item_of, **item} if kind != "List" and isinstance(item, dict) else item
         yield ("items", str(index)), line, full
-
-
-def locate(found: Found, file: str, document: int, first_line: int) -> Object:
-    """The object with the place where a person finds it."""
-    origin = Origin(file, document, first_line + found.line + 1)
-    return Object(found.ref, found.version, found.body, origin)
-
-
-def stands(known: Object, found: Found, document: int, first_line: int) -> bool:
-    """Whether an object of the same file is found as it is known, at the same place."""
-    at = known.origin
-    here = at is not None and (at.document, at.line) == (document, first_line + found.line + 1)
-    return here and known.version == found.version
 
 
 def report(wrong: Wrong, file: str, document: int, first_line: int) -> Diagnostic:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 from trimtab.core.model import Diagnostic, Object, ObjectRef, Origin, Severity
-from trimtab.edges.manifests.documents import (
-    HIDING,
-    Document,
-    DocumentReader,
-    locate,
-    report,
-    spans,
-    stands,
-)
+from trimtab.edges.manifests.documents import HIDING, Document, DocumentReader, report
 from trimtab.edges.manifests.files import Stamp, stamp, walk
+from trimtab.edges.manifests.pieces import Piece, Pieces, pieces_of
 from trimtab.errors import InvalidDocument
 
 # File systems keep times as coarsely as this. A file that was written so shortly before it was
 # read may be written again without a trace in its stamp.
 _COARSE_S = 2.0
 _BOM = "\N{ZERO WIDTH NO-BREAK SPACE}"
-
-Key = bytes  # the hash of a document's text
 
 
 class Content(NamedTuple):
@@ -39,26 +31,60 @@ class Content(NamedTuple):
         return ((_BOM if self.bom else "") + text).encode()
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """What one file held when it was last read. ``settled`` is False while its stamp may lie."""
-
-    stamp: Stamp | None
-    settled: bool
-    digest: bytes
-    documents: Mapping[Key, Document] = field(default_factory=dict)
-    objects: tuple[Object, ...] = ()
-    problems: tuple[Diagnostic, ...] = ()
-
-
 def decode(content: bytes) -> Content:
     """Raises UnicodeDecodeError: YAML in other encodings is not read by Kubernetes either."""
     text = content.decode()
     return Content(text.removeprefix(_BOM), text.startswith(_BOM))
 
 
-def key_of(text: str) -> Key:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+@dataclass(frozen=True)
+class File:
+    """What one file held when it was last read. ``settled`` is False while its stamp may lie.
+
+    ``kept`` are objects that a broken document may stand for, ``problems`` those of the file as
+    a whole and of its documents."""
+
+    stamp: Stamp | None
+    settled: bool
+    content: Content | None = None
+    pieces: Pieces = ()
+    kept: tuple[Object, ...] = ()
+    problems: tuple[Diagnostic, ...] = ()
+
+    @cached_property
+    def objects(self) -> tuple[Object, ...]:
+        return (*(o for piece in self.pieces for o in piece.objects), *self.kept)
+
+    @cached_property
+    def by_ref(self) -> dict[ObjectRef, Object]:
+        return {found.ref: found for found in self.objects}
+
+    @cached_property
+    def by_text(self) -> dict[str, Document]:
+        """What each of its documents yields, by the document's text."""
+        return {self.text_of(index): piece.document for index, piece in enumerate(self.pieces)}
+
+    @cached_property
+    def starts(self) -> list[tuple[int, int]]:
+        """The first character and the first line of each document."""
+        characters = accumulate((piece.size for piece in self.pieces), initial=0)
+        return list(
+            zip(characters, accumulate((p.lines for p in self.pieces), initial=0), strict=True)
+        )
+
+    def text_of(self, index: int) -> str:
+        """The text of a document."""
+        begin, (end, _) = self.starts[index][0], self.starts[index + 1]
+        return self.content.text[begin:end] if self.content else ""
+
+    @cached_property
+    def places(self) -> dict[ObjectRef, list[int]]:
+        """The documents in which each object stands."""
+        places: dict[ObjectRef, list[int]] = {}
+        for index, piece in enumerate(self.pieces):
+            for found in piece.objects:
+                places.setdefault(found.ref, []).append(index)
+        return places
 
 
 class Folder:
@@ -73,7 +99,7 @@ class Folder:
         self._files: dict[str, File] = {}
         self._lost: tuple[Diagnostic, ...] = ()
         self._scanned = False
-        self._spare: dict[Key, Document] = {}  # parsed while a file is being rewritten
+        self._spare: dict[str, Document] = {}  # parsed while a file is being rewritten
         self.parsed = 0  # documents that were parsed so far
         self.objects: Mapping[ObjectRef, Object] = {}
         self.twins: Mapping[ObjectRef, Sequence[Origin]] = {}  # of objects given more than once
@@ -120,11 +146,27 @@ class Folder:
 
     def document(self, path: str, text: str) -> Document:
         """What a document of a file yields, from what is known where possible."""
-        key = key_of(text)
-        known = self._files[path].documents.get(key) or self._spare.get(key)
+        known = self._files[path].by_text.get(text) or self._spare.get(text)
         if known is None:
-            known = self._spare[key] = self._parse(text, is_json=path.endswith(".json"))
+            known = self._spare[text] = self._parse(text, is_json=path.endswith(".json"))
         return known
+
+    def where(self, ref: ObjectRef, field: str = "") -> Origin | None:
+        """Where an object, or a field of it, stands now; None for an object that is not here."""
+        found = self.objects.get(ref)
+        return self._origins(found, field)[0] if found is not None else None
+
+    def _origins(self, found: Object, field: str = "") -> list[Origin]:
+        """The places of an object in its file, in which it may stand several times."""
+        path = found.file or ""
+        file = self._files[path]
+        is_json = path.endswith(".json")
+        origins = []
+        for index in file.places.get(found.ref, ()):
+            (first, *_) = (f for f in file.pieces[index].document.objects if f.ref == found.ref)
+            line = self._reader.line_of(file.text_of(index), first, field, is_json=is_json)
+            origins.append(Origin(path, index, file.starts[index][1] + line + 1))
+        return origins or [Origin(path, 0, 1)]  # the document that held it is broken
 
     def _look(self, path: str) -> File:
         old = self._files.get(path)
@@ -138,51 +180,39 @@ class Folder:
             return _unread(path, old, f"cannot be read: {error.strerror}")
         return self._load(path, old, now, content)
 
-    def _load(self, path: str, old: File | None, seen: Stamp, content: bytes) -> File:
-        digest = hashlib.blake2b(content, digest_size=16).digest()
+    def _load(self, path: str, old: File | None, seen: Stamp, raw: bytes) -> File:
         settled = seen.mtime_ns / 1e9 < self._now() - _COARSE_S
-        if old is not None and old.digest == digest:
-            if (old.stamp, old.settled) == (seen, settled):
-                return old
-            return File(seen, settled, digest, old.documents, old.objects, old.problems)
         try:
-            text = decode(content).text
+            content = decode(raw)
         except UnicodeDecodeError as error:
             return _unread(path, old, f"not UTF-8 text: byte {error.start}")
-        if old is not None and old.objects and not text.strip():
+        if old is not None and old.content == content:
+            if (old.stamp, old.settled) == (seen, settled):
+                return old
+            return replace(old, stamp=seen, settled=settled)
+        if old is not None and old.objects and (not content.text or content.text.isspace()):
             return _unread(path, old, "is empty")
-        documents, objects, problems = self._read(path, text, old)
-        return File(seen, settled, digest, documents, objects, problems)
+        return self._read(path, content, old, seen, settled=settled)
 
     def _read(
-        self, path: str, text: str, old: File | None
-    ) -> tuple[dict[Key, Document], tuple[Object, ...], tuple[Diagnostic, ...]]:
-        known = old.documents if old else {}
-        before = {o.ref: o for o in old.objects} if old else {}
-        documents: dict[Key, Document] = {}
-        objects: list[Object] = []
-        problems: list[Diagnostic] = []
-        line = 0
+        self, path: str, content: Content, old: File | None, seen: Stamp, *, settled: bool
+    ) -> File:
         is_json = path.endswith(".json")
-        for index, (start, end) in enumerate(spans(text, is_json=is_json)):
-            part = text[start:end]
-            key = key_of(part)
-            document = known.get(key) or self._spare.get(key)
-            if document is None:
-                document = self._parse(part, is_json=is_json)
-            documents[key] = document
-            for found in document.objects:
-                same = before.get(found.ref)
-                if same is None or not stands(same, found, index, line):
-                    same = locate(found, path, index, line)
-                objects.append(same)
-            problems += [report(wrong, path, index, line) for wrong in document.problems]
-            line += part.count("\n")
+        known = (old.content.text, old.pieces) if old and old.content else ("", ())
+        before = old.by_ref if old else {}
+
+        def piece(text: str) -> Piece:
+            document = self._spare.get(text) or self._parse(text, is_json=is_json)
+            return Piece.of(text, document, path, before)
+
+        pieces = pieces_of(content.text, *known, piece, is_json=is_json)
+        problems = tuple(_problems(path, pieces))
+        kept: tuple[Object, ...] = ()
         if old is not None and any(p.code in HIDING for p in problems):
             # Which objects a broken document stood for is not known: none of the file's is dropped.
-            here = {o.ref for o in objects}
-            objects += [o for o in old.objects if o.ref not in here]
-        return documents, tuple(objects), tuple(problems)
+            here = {o.ref for one in pieces for o in one.objects}
+            kept = tuple(o for o in old.objects if o.ref not in here)
+        return File(seen, settled, content, pieces, kept, problems)
 
     def _parse(self, text: str, *, is_json: bool) -> Document:
         self.parsed += 1
@@ -190,16 +220,36 @@ class Folder:
 
     def _index(self) -> None:
         objects: dict[ObjectRef, Object] = {}
-        twins: dict[ObjectRef, list[Origin]] = {}
         problems = list(self._lost)
+        given = 0
         for file in self._files.values():
             problems += file.problems
+            objects.update(file.by_ref)
+            given += len(file.objects)
+        self.twins = {}
+        if given > len(objects):
+            objects, self.twins = self._with_twins()
+            problems += [_twin_problem(ref, origins) for ref, origins in self.twins.items()]
+        self.objects, self.problems = objects, tuple(problems)
+
+    def _with_twins(self) -> tuple[dict[ObjectRef, Object], dict[ObjectRef, list[Origin]]]:
+        """Of objects that are given more than once the first, and where all of them stand."""
+        objects: dict[ObjectRef, Object] = {}
+        given: dict[ObjectRef, list[Object]] = {}
+        for file in self._files.values():
             for found in file.objects:
                 first = objects.setdefault(found.ref, found)
                 if first is not found:
-                    twins.setdefault(found.ref, list(_origins(first))).extend(_origins(found))
-        problems += [_twin_problem(ref, origins) for ref, origins in twins.items()]
-        self.objects, self.twins, self.problems = objects, twins, tuple(problems)
+                    given.setdefault(found.ref, [first]).append(found)
+        twins = {
+            ref: [
+                origin
+                for path in dict.fromkeys(o.file for o in several)
+                for origin in self._origins(next(o for o in several if o.file == path))
+            ]
+            for ref, several in given.items()
+        }
+        return objects, twins
 
 
 def _without_links(files: dict[str, File]) -> dict[str, File]:
@@ -215,26 +265,23 @@ def _without_links(files: dict[str, File]) -> dict[str, File]:
     return once
 
 
-def _origins(found: Object) -> Iterator[Origin]:
-    if found.origin is not None:
-        yield found.origin
+def _problems(path: str, pieces: Pieces) -> Iterator[Diagnostic]:
+    """The problems of the documents of a file, each with its place."""
+    line = 0
+    for index, piece in enumerate(pieces):
+        for wrong in piece.document.problems:
+            yield report(wrong, path, index, line)
+        line += piece.lines
 
 
 def _unread(path: str, old: File | None, message: str) -> File:
     """A file that cannot be read now keeps what it held; it is looked at again at every scan."""
     problem = _file_problem("FileUnreadable", path, message)
     if old is None:
-        return File(None, settled=False, digest=b"", problems=(problem,))
+        return File(None, settled=False, problems=(problem,))
     if old.problems == (problem,):
         return old
-    return File(
-        None,
-        settled=False,
-        digest=b"",
-        documents=old.documents,
-        objects=old.objects,
-        problems=(problem,),
-    )
+    return replace(old, stamp=None, settled=False, content=None, problems=(problem,))
 
 
 def _file_problem(code: str, path: str, message: str) -> Diagnostic:

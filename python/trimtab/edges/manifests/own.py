@@ -23,11 +23,11 @@ def create(folder: Folder, change: Change) -> Object:
     ref, near = change.ref, folder.objects.get(change.beside) if change.beside else None
     if ref in folder.objects:
         raise Conflict(f"{ref}: there is one already")
-    if near is None or near.origin is None:
+    if near is None or near.file is None:
         raise Conflict(f"{change.beside}: not in the manifests any more")
-    place = Path(os.path.realpath(near.origin.file)).parent
+    place = Path(os.path.realpath(near.file)).parent
     path = place / f"{PREFIX}{ref.kind.lower()}-{ref.namespace}-{ref.name}.yaml"
-    if not folder.covers(near.origin.file):
+    if not folder.covers(near.file):
         raise Refused(
             f"{ref}: {path} would not be read, since the manifests are named file by file. "
             f"Remedy: name the folder {place}"
@@ -49,9 +49,9 @@ def delete(folder: Folder, change: Change) -> Object:
     """Delete the file of an object of ours. Raises Conflict when it has changed or is gone, Refused
     for a file that people write."""
     found = folder.objects.get(change.ref)
-    if found is None or found.origin is None:
+    if found is None or found.file is None:
         raise Conflict(f"{change.ref}: there is none any more")
-    path = Path(found.origin.file)
+    path = Path(found.file)
     (version,) = (op.value for op in change.ops if op.path == "/metadata/resourceVersion")
     if found.version != version:
         raise Conflict(f"{change.ref} in {path}: changed since it was read")

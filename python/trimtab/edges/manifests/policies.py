@@ -84,7 +84,7 @@ class ManifestPolicyStore:
         body = {key: value for key, value in found.body.items() if key != "status"}
         if status is not None:
             body["status"] = status
-        return found, status, Object(found.ref, found.version, body, found.origin)
+        return found, status, Object(found.ref, found.version, body, found.file)
 
 
 def _key(ref: ObjectRef) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trimtab.core.model import Object
+from trimtab.core.model import Object, Origin
 from trimtab.edges.manifests.documents import DocumentReader, spans
 from trimtab.edges.manifests.dump import as_yaml
 from trimtab.edges.manifests.files import explain, locked, replace, stamp
@@ -27,9 +27,10 @@ _COMMENT = re.compile(r"(?:^|[ \t])#")
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """An object as it was read, and the documents that are to stand in its place."""
+    """An object as it was read, where it stands, and the documents that are to stand there."""
 
     old: Object
+    at: Origin
     new: Sequence[Mapping[str, Any]]
 
 
@@ -69,7 +70,7 @@ def _rewrite(
         try:
             if is_json:
                 raise Refused("a JSON file holds one document. Remedy: write it as YAML")
-            index = _index(parts, one.old, reader, path)
+            index = _index(parts, one, reader, path)
             parts[index], comments = _replaced(parts[index], one.new)
             done.append(Written(one, comments=comments))
         except Conflict:
@@ -82,10 +83,10 @@ def _rewrite(
     return done
 
 
-def _index(parts: Sequence[str], old: Object, reader: DocumentReader, path: str) -> int:
+def _index(parts: Sequence[str], one: Replacement, reader: DocumentReader, path: str) -> int:
     """Where the object stands by itself. Raises Conflict, or Refused where it does not."""
-    index = old.origin.document if old.origin else -1
-    here = reader.read(parts[index], is_json=False) if 0 <= index < len(parts) else None
+    index, old = one.at.document, one.old
+    here = reader.read(parts[index], is_json=False) if index < len(parts) else None
     found = [o for o in here.objects if o.ref == old.ref] if here else []
     if not here or not found or found[0].version != old.version:
         raise Conflict(f"{path}: written by somebody else just now")

@@ -12,7 +12,16 @@ from typing import Any
 
 from jsonpointer import JsonPointer, JsonPointerException
 
-from trimtab.core.model import Change, Diagnostic, Object, ObjectRef, Objects, PatchOp, Verb
+from trimtab.core.model import (
+    Change,
+    Diagnostic,
+    Object,
+    ObjectRef,
+    Objects,
+    Origin,
+    PatchOp,
+    Verb,
+)
 from trimtab.edges.manifests import own
 from trimtab.edges.manifests.commits import Commits
 from trimtab.edges.manifests.documents import HIDING, DocumentReader, Found, spans, version_of
@@ -55,6 +64,10 @@ class ManifestStore:
     def problems(self) -> Sequence[Diagnostic]:
         """What is wrong with the files, as of the last look at them."""
         return self._folder.problems
+
+    def where(self, ref: ObjectRef, field: str = "") -> Origin | None:
+        """Where an object, or a field of it, stands; None for an object that is not here."""
+        return self._folder.where(ref, field)
 
     async def read(self, fresh: ObjectRef | None = None) -> Objects:  # noqa: ARG002 - always fresh
         """See ``RouteStore.read``. Raises InvalidDocument when a path is not there at all."""
@@ -115,7 +128,7 @@ class ManifestStore:
                 continue
             place = self._folder.objects.get(change.ref)
             twins = self._folder.twins.get(change.ref)
-            if place is None or place.origin is None:
+            if place is None or place.file is None:
                 results[index] = Refused(
                     f"{change.ref}: not in the manifests. Remedy: put it there, or correct the name"
                 )
@@ -125,7 +138,7 @@ class ManifestStore:
                     "Remedy: keep one of them"
                 )
             else:
-                jobs.setdefault(place.origin.file, []).append(index)
+                jobs.setdefault(place.file, []).append(index)
         for path, indices in jobs.items():
             file = _Rewrite(self._folder, path)
             answers = file.run([changes[i] for i in indices])

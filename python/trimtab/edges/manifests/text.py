@@ -60,15 +60,15 @@ class Parsed:
     item_lines: tuple[int, ...] = ()
 
 
-def split(text: str) -> Iterator[tuple[int, int]]:
-    """The spans of the documents of a YAML file, together the whole text.
+def split(text: str, start: int = 0) -> Iterator[tuple[int, int]]:
+    """The spans of the documents of a YAML file, together the whole text from ``start`` on, where
+    a document begins. What comes before ``start`` makes no difference.
 
     ``---`` at the start of a line is a document's start wherever it stands, also in a block
     scalar, so that a broken document cannot hide the next one. Comments and directives belong to
     the document after them.
     """
-    start = 0
-    for mark in _MARK.finditer(text):
+    for mark in _MARK.finditer(text, start):
         cut = mark.start()
         if mark[1] == "...":
             newline = text.find("\n", cut)

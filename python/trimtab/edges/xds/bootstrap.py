@@ -35,7 +35,9 @@ def bootstrap(
     """
     # Without a timeout: an Envoy that has heard nothing is not ready, rather than empty.
     source = {"ads": {}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"}
-    service = {"envoy_grpc": {"cluster_name": _CONTROL_PLANE}}
+    # Envoy's own limit is 30 s: that long it would hear nothing of a restarted control plane.
+    back_off = {"retry_back_off": {"base_interval": "0.25s", "max_interval": "5s"}}
+    service = {"envoy_grpc": {"cluster_name": _CONTROL_PLANE, "retry_policy": back_off}}
     ads = {
         "api_type": "GRPC",
         "transport_api_version": "V3",

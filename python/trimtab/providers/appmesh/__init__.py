@@ -8,19 +8,28 @@ from trimtab.core.model import Change, Decision, MetricFamilies, ObjectRef, Obje
 from trimtab.ports import Asked, Kind, Reading
 from trimtab.providers.appmesh import patch
 from trimtab.providers.appmesh.checks import Checks
-from trimtab.providers.appmesh.documents import KINDS, Document
+from trimtab.providers.appmesh.documents import KINDS
 from trimtab.providers.appmesh.queries import FAMILIES
 from trimtab.providers.appmesh.reading import AppMeshReading
 from trimtab.providers.appmesh.routes import PROVIDER
 from trimtab.providers.appmesh.rules import Hop, MeshTable
+from trimtab.providers.appmesh.tables import client_routes, gateway_routes
 from trimtab.providers.appmesh.unserved import lint_xds
 from trimtab.providers.appmesh.ways import lane
 
-__all__ = ["AppMesh", "AppMeshReading", "Hop", "MeshTable", "lint_xds"]
+__all__ = [
+    "AppMesh",
+    "AppMeshReading",
+    "Hop",
+    "MeshTable",
+    "client_routes",
+    "gateway_routes",
+    "lint_xds",
+]
 
 
 class AppMesh:
-    """Implements ``ports.Provider``. Holds the documents of the last load, to read each once.
+    """Implements ``ports.Provider``. Holds the last reading, to read each document once.
 
     ``serves_xds`` says that the Envoys of the mesh get their configuration from us: what we alone
     honour may then be written.
@@ -28,7 +37,7 @@ class AppMesh:
 
     def __init__(self, *, serves_xds: bool = False) -> None:
         self._serves_xds = serves_xds
-        self._documents: Mapping[ObjectRef, Document] = {}
+        self._reading: AppMeshReading | None = None
         self._checks = Checks()
 
     @property
@@ -45,11 +54,10 @@ class AppMesh:
 
     def load(self, objects: Objects) -> AppMeshReading:
         """Typed view of the objects; what did not change since the last call is not read again."""
-        reading = AppMeshReading(
-            objects, self._documents, self._checks, serves_xds=self._serves_xds
+        self._reading = AppMeshReading(
+            objects, self._reading, self._checks, serves_xds=self._serves_xds
         )
-        self._documents = reading.documents
-        return reading
+        return self._reading
 
     def changes(self, reading: Reading, decision: Decision) -> Iterable[Change]:
         """One JSON Patch for each router that is not as the Decision says."""

@@ -26,6 +26,7 @@ from trimtab.providers.appmesh.model import (
     VirtualService,
 )
 from trimtab.providers.appmesh.routing import (
+    GrpcGatewayMatch,
     GrpcRewrite,
     GrpcRoute,
     HttpGatewayRoute,
@@ -159,11 +160,16 @@ class ServiceEntry:
     targets: tuple[NodeTarget, ...]
 
 
-class Mesh(Protocol):
+class Services(Protocol):
+    """Where the services of GatewayRoutes are found."""
+
+    def service(self, reference: Reference, referrer: GatewayRoute) -> VirtualService | None: ...
+
+
+class Mesh(Services, Protocol):
     """What this module asks of a reading."""
 
     def routes_of(self, gateway: VirtualGateway) -> tuple[GatewayRoute, ...]: ...
-    def service(self, reference: Reference, referrer: GatewayRoute) -> VirtualService | None: ...
     def router(self, reference: Reference, referrer: VirtualService) -> VirtualRouter | None: ...
     def node(
         self, reference: Reference, referrer: VirtualService | VirtualRouter
@@ -171,7 +177,8 @@ class Mesh(Protocol):
     def cluster_name(self, node: VirtualNode, listener: NodeListener) -> str | None: ...
 
 
-def _order(priority: int | None, match: Match, name: str) -> tuple[int, int, int, int, str, str]:
+def order_key(priority: int | None, match: Match, name: str) -> tuple[int, int, int, int, str, str]:
+    """The place of an entry in its list: of two the lesser comes first."""
     kind, text = match.path
     return (
         UNSET_PRIORITY if priority is None else priority,
@@ -208,17 +215,30 @@ def gateway_hosts(
     )
 
 
-def gateway_entries(mesh: Mesh, route: GatewayRoute) -> tuple[GatewayEntry, ...]:
+def gateway_entries(mesh: Services, route: GatewayRoute) -> tuple[GatewayEntry, ...]:
     """The one or two entries of a GatewayRoute, the one with its path as written last."""
     return tuple(_gateway_entries(mesh, route)[2])
 
 
+def gateway_matches(route: GatewayRoute) -> tuple[str, int | None, tuple[Match, ...]]:
+    """The host and the port that a GatewayRoute is for, and the matches of its entries."""
+    grpc, http = route.spec.grpc_route, route.spec.http_route or route.spec.http2_route
+    if grpc:
+        return domain_of(grpc.match.hostname), grpc.match.port, (_grpc_match(grpc.match),)
+    if http is None:
+        raise AssertionError("the reader lets no GatewayRoute without a form pass")
+    matches = tuple(match for match, _ in _http_gateway_pairs(http))
+    return domain_of(http.match.hostname), http.match.port, matches
+
+
 def gateway_order(entry: GatewayEntry) -> tuple[int, int, int, int, str, str]:
     """The place of an entry among those of its host."""
-    return _order(entry.route.spec.priority, entry.match, entry.route.title)
+    return order_key(entry.route.spec.priority, entry.match, entry.route.title)
 
 
-def _gateway_entries(mesh: Mesh, route: GatewayRoute) -> tuple[str, int | None, list[GatewayEntry]]:
+def _gateway_entries(
+    mesh: Services, route: GatewayRoute
+) -> tuple[str, int | None, list[GatewayEntry]]:
     """The host and the port that a GatewayRoute is for, and its one or two entries."""
     spec, target = route.spec, route.spec.target
     reference = target.virtual_service.virtual_service_ref
@@ -230,8 +250,7 @@ def _gateway_entries(mesh: Mesh, route: GatewayRoute) -> tuple[str, int | None, 
 
     if spec.grpc_route:
         asked, action = spec.grpc_route.match, spec.grpc_route.action
-        match = Match(_grpc_path(asked.service_name, None), headers=asked.metadata or (), grpc=True)
-        found = [entry(match, KEEP, rewrite_host=_rewritesdomain_of(action.rewrite))]
+        found = [entry(_grpc_match(asked), KEEP, rewrite_host=_rewritesdomain_of(action.rewrite))]
         return domain_of(asked.hostname), asked.port, found
     http = spec.http_route or spec.http2_route
     if http is None:
@@ -241,12 +260,16 @@ def _gateway_entries(mesh: Mesh, route: GatewayRoute) -> tuple[str, int | None, 
     return domain_of(http.match.hostname), http.match.port, found
 
 
+def _grpc_match(asked: GrpcGatewayMatch) -> Match:
+    return Match(_grpc_path(asked.service_name, None), headers=asked.metadata or (), grpc=True)
+
+
 def _rewritesdomain_of(rewrite: HttpRewrite | GrpcRewrite | None) -> bool:
     hostname = rewrite.hostname if rewrite else None
     return hostname is None or hostname.default_target_hostname is not Switch.DISABLED
 
 
-def _service_shares(mesh: Mesh, route: GatewayRoute) -> Iterator[ServiceShare]:
+def _service_shares(mesh: Services, route: GatewayRoute) -> Iterator[ServiceShare]:
     for reference, weight in shares.shares_of(route):
         space = reference.namespace or route.namespace
         name = reference.name if space == route.namespace else f"{space}/{reference.name}"
@@ -343,16 +366,16 @@ def router_rules(
     ports = [listener.port_mapping.port for listener in spec.listeners or ()]
     if port is None and ports:
         port = ports[0]
-    found = [(rule, _rule_match(rule)) for rule in spec.routes if _rule_port(rule) in (None, port)]
-    return sorted(found, key=lambda pair: _order(pair[0].priority, pair[1], pair[0].name))
+    found = [(rule, rule_match(rule)) for rule in spec.routes if rule_port(rule) in (None, port)]
+    return sorted(found, key=lambda pair: order_key(pair[0].priority, pair[1], pair[0].name))
 
 
-def _rule_port(rule: RouterRoute) -> int | None:
+def rule_port(rule: RouterRoute) -> int | None:
     match = rule.route.match
     return match.port if match else None
 
 
-def _rule_match(rule: RouterRoute) -> Match:
+def rule_match(rule: RouterRoute) -> Match:
     route = rule.route
     if isinstance(route, HttpRoute):
         asked = route.match

@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
+from trimtab.core.model import ObjectRef
 from trimtab.providers.appmesh import codes
 from trimtab.providers.appmesh.codes import Code, Problem
 from trimtab.providers.appmesh.model import (
-    GatewayRoute,
     Mesh,
     MeshSpec,
     NodeListener,
@@ -34,7 +34,7 @@ _NAME_LABEL = "kubernetes.io/metadata.name"
 class Owner(NamedTuple):
     """The Mesh or VirtualGateway that something belongs to, and what is to be said about it."""
 
-    found: Resource[Any] | None
+    found: ObjectRef | None
     problem: Problem | None = None
 
 
@@ -86,24 +86,31 @@ def mesh_of_namespace(namespace: str, labels: Labels, meshes: Sequence[Mesh]) ->
             f"Mesh {meshes[0].name} selects no namespace {namespace}; taken as it is the only Mesh."
         )
         remedy = "Give the Mesh a namespaceSelector that selects the namespace ({} selects all)."
-        return Owner(meshes[0], Problem(codes.ASSUMED_MESH, "", message, remedy))
+        return Owner(meshes[0].ref, Problem(codes.ASSUMED_MESH, "", message, remedy))
     return owner
 
 
-def gateway_of_route(
-    route: GatewayRoute, labels: Labels, gateways: Iterable[VirtualGateway]
-) -> Owner:
-    """``gateways``: those of the route's mesh. ``labels``: those of the route's namespace."""
-    judged: list[tuple[VirtualGateway, bool | None]] = []
-    for gateway in gateways:
-        wanted = gateway.spec.gateway_route_selector
-        if wanted is not None and not wanted.matches(route.labels):
-            continue
-        chosen = _selects(gateway.spec.namespace_selector, labels, route.namespace)
-        judged.append((gateway, chosen))
+Judged = Sequence[tuple[R, bool | None]]  # candidates, and whether each selects; None: it may
+
+
+def gateways_of_namespace(
+    namespace: str, labels: Labels, gateways: Iterable[VirtualGateway]
+) -> Judged[VirtualGateway]:
+    """Those of ``gateways`` that select a namespace, or may."""
+    judged = [(g, _selects(g.spec.namespace_selector, labels, namespace)) for g in gateways]
+    return [(gateway, verdict) for gateway, verdict in judged if verdict is not False]
+
+
+def gateway_of_route(labels: Mapping[str, str], near: Judged[VirtualGateway]) -> Owner:
+    """``labels``: those of the route. ``near``: the gateways of its mesh that select its namespace."""
+    judged = [
+        (gateway, verdict)
+        for gateway, verdict in near
+        if (wanted := gateway.spec.gateway_route_selector) is None or wanted.matches(labels)
+    ]
     return _pick(
         judged,
-        str(route.ref),
+        "it",
         "VirtualGateway",
         (codes.NO_GATEWAY, codes.SEVERAL_GATEWAYS, codes.ASSUMED_GATEWAY),
     )
@@ -120,20 +127,20 @@ def _selects(selector: Selector | None, labels: Labels, namespace: str) -> bool 
     return selector.matches(implied) if keys <= implied.keys() else None
 
 
-def _pick(
-    judged: Sequence[tuple[R, bool | None]], what: str, kind: str, said: tuple[Code, Code, Code]
-) -> Owner:
+def _pick(judged: Judged[R], what: str, kind: str, said: tuple[Code, Code, Code]) -> Owner:
     none, several, assumed = said
     sure = [candidate for candidate, verdict in judged if verdict]
     maybe = [candidate for candidate, verdict in judged if verdict is None]
     if len(sure) == 1:
-        return Owner(sure[0])
+        return Owner(sure[0].ref)
     if not sure and len(maybe) == 1:
         message = (
             f"the labels of the namespace are not known; {kind} {maybe[0].title} is taken to "
             f"select {what}, as no other can."
         )
-        return Owner(maybe[0], Problem(assumed, "", message, "Add the Namespace with its labels."))
+        return Owner(
+            maybe[0].ref, Problem(assumed, "", message, "Add the Namespace with its labels.")
+        )
     candidates = sure or maybe
     if candidates:
         names = ", ".join(c.title for c in candidates)

@@ -6,121 +6,149 @@ called ambiguous comes with a request that both rules match, asked of the real m
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from functools import cached_property
+from typing import Generic, TypeVar
 
-from trimtab._core import RouteTable
-from trimtab.core.matching import MatchQuery
-from trimtab.providers.appmesh import codes
+from trimtab.providers.appmesh import codes, hops
 from trimtab.providers.appmesh.codes import Problem
-from trimtab.providers.appmesh.hops import EVERY_PATH, Match, PathKind
-from trimtab.providers.appmesh.matching import rule_of
-from trimtab.providers.appmesh.paths import normal
-from trimtab.providers.appmesh.sample import sample
-from trimtab.providers.appmesh.values import UNSET_PRIORITY, HeaderMatch, QueryMatch
+from trimtab.providers.appmesh.hops import Match, PathKind
+from trimtab.providers.appmesh.overlaps import Overlaps
+from trimtab.providers.appmesh.requests import common_request, shown
 
-# A list in which everything overlaps is looked at so far, and no further.
-_MOST_PAIRS = 20_000
+# So many rivals of a rule are named, and so many are asked for a request that both match.
+_MOST_NAMED, _MOST_ASKED = 3, 50
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One entry of a first-match list. Entries of one ``owner`` are not held against each other."""
+K = TypeVar("K", bound=Hashable)
 
-    owner: Any  # the resource that the finding is reported on
+
+@dataclass(frozen=True)
+class Entry(Generic[K]):
+    """One entry of a first-match list. Entries of one ``rule`` are not held against each other,
+    nor are those of different hosts or ports; one without a port stands in the list of every port.
+    """
+
+    rule: K
+    name: str  # what its place depends on, after all else
     title: str  # as a message names it
     field: str  # where its match stands
     priority: int | None
     match: Match
+    host: str = "*"
+    port: int | None = None
+
+    @cached_property
+    def key(self) -> tuple[int, int, int, int, str, str]:
+        """Its place in the list."""
+        return hops.order_key(self.priority, self.match, self.name)
 
     @property
     def rank(self) -> int:
-        return UNSET_PRIORITY if self.priority is None else self.priority
+        return self.key[0]
 
 
-def findings(entries: Sequence[Entry], host: str | None = None) -> Iterator[tuple[Entry, Problem]]:
-    """What is wrong with a list in match order; each pair of rules is reported once."""
-    pairs = list(islice(_overlapping(entries), _MOST_PAIRS))
-    shadowed = _shadowed(entries, pairs)
-    for loser, winner in shadowed.values():
-        yield loser, _shadow_problem(loser, winner, host)
-    told: set[frozenset[str]] = set()
-    for i, j in pairs:
-        first, second = entries[i], entries[j]
-        both = frozenset((first.title, second.title))
-        if both in told or second.title in shadowed or first.rank != second.rank:
-            continue
-        if _is_ordered(first.match, second.match):
-            continue
-        request = common_request(first.match, second.match, host)
-        if request is not None:
-            told.add(both)
-            yield second, _ambiguity_problem(first, second, request)
+class Ordering(Generic[K]):
+    """A first-match list whose rules come and go, and what is wrong with it now.
+
+    Only rules that stand later than a change and overlap with it are looked at again.
+    """
+
+    def __init__(self) -> None:
+        self._rules: dict[K, tuple[Entry[K], ...]] = {}
+        self._hosts: dict[str, Overlaps[K]] = {}
+        self._stale: set[K] = set()
+        self._found: dict[K, tuple[Problem, ...]] = {}  # of the few rules that have any
+
+    def put(self, rule: K, entries: Iterable[Entry[K]]) -> None:
+        """A rule that is new, or has changed; without entries it is gone."""
+        mine = tuple(sorted(entries, key=lambda entry: entry.key))
+        if self._rules.get(rule, ()) == mine:
+            return
+        self._drop(rule)
+        if not mine:
+            return
+        self._rules[rule] = mine
+        for entry in mine:
+            overlaps = self._hosts.setdefault(entry.host, Overlaps[K]())
+            overlaps.add(entry)
+            self._stale.update(later.rule for later in overlaps.later(entry))
+        self._stale.add(rule)
+
+    def _drop(self, rule: K) -> None:
+        for entry in self._rules.pop(rule, ()):
+            overlaps = self._hosts[entry.host]
+            self._stale.update(later.rule for later in overlaps.later(entry))
+            overlaps.remove(entry)
+        self._found.pop(rule, None)
+        self._stale.discard(rule)
+
+    def findings(self) -> Mapping[K, tuple[Problem, ...]]:
+        """What is wrong, by the rules that it is wrong with."""
+        for rule in self._stale & self._rules.keys():
+            found = tuple(self._examine(self._rules[rule]))
+            self._found.pop(rule, None)
+            if found:
+                self._found[rule] = found
+        self._stale.clear()
+        return self._found
+
+    def _examine(self, mine: Sequence[Entry[K]]) -> Iterator[Problem]:
+        """A rule is shadowed when an earlier one covers each of its entries, and ambiguous when it
+        shares a request with one that only chance puts before it."""
+        winners = [self._winner(entry) for entry in mine]
+        if mine and all(winners):
+            loser, winner = mine[-1], winners[-1]
+            if winner is not None:
+                yield _shadow_problem(loser, winner)
+            return
+        yield from self._ambiguity(mine)
+
+    def _winner(self, entry: Entry[K]) -> Entry[K] | None:
+        """The first that is known to come before the entry and to match all that it does."""
+        for earlier in self._hosts[entry.host].earlier(entry):
+            certain = earlier.rank < entry.rank or _is_ordered(earlier.match, entry.match)
+            everywhere = earlier.port in (None, entry.port)
+            if certain and everywhere and covers(earlier.match, entry.match):
+                return earlier
+        return None
+
+    def _ambiguity(self, mine: Sequence[Entry[K]]) -> Iterator[Problem]:
+        rivals: dict[K, tuple[Entry[K], Entry[K], str]] = {}
+        asked = 0
+        for entry in mine:
+            for earlier in self._hosts[entry.host].earlier(entry):
+                if earlier.rank != entry.rank or _is_ordered(earlier.match, entry.match):
+                    continue
+                asked += 1
+                if earlier.rule in rivals or asked > _MOST_ASKED or len(rivals) >= _MOST_NAMED:
+                    continue
+                request = common_request(earlier.match, entry.match, _host_shown(entry.host))
+                if request is not None:
+                    rivals[earlier.rule] = earlier, entry, shown(request)
+        if rivals:
+            (first, entry, example), *others = rivals.values()
+            yield _ambiguity_problem(first, entry, example, [o.title for o, _, _ in others])
 
 
-# --- which pairs are worth a look ---------------------------------------------------------------
-
-
-def _overlapping(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:
-    """Pairs (earlier, later) of different rules whose paths may overlap, each at most twice."""
-    prefixes: dict[str, list[int]] = {}
-    exacts: dict[str, list[int]] = {}
-    regexes: list[int] = []
-    for index, entry in enumerate(entries):
-        kind, text = entry.match.path
-        if kind is PathKind.PREFIX:
-            prefixes.setdefault(text, []).append(index)
-        elif kind is PathKind.EXACT:
-            exacts.setdefault(text, []).append(index)
-        else:
-            regexes.append(index)
-    lengths = sorted({len(text) for text in prefixes})
-    for index, entry in enumerate(entries):
-        kind, text = entry.match.path
-        near: set[int] = set()
-        if kind is PathKind.REGEX:
-            text = sample(text) or ""
-            near.update(regexes)
-        if kind is PathKind.EXACT:
-            near.update(exacts[text])
-            near.update(regexes)
-        for length in lengths:
-            if length <= len(text):
-                near.update(prefixes.get(text[:length], ()))
-        for other in near:
-            if entries[other].title != entry.title:
-                yield min(index, other), max(index, other)
+def findings(entries: Iterable[Entry[str]]) -> Iterator[Problem]:
+    """What is wrong with a list, in the order of its rules."""
+    by_rule: dict[str, list[Entry[str]]] = {}
+    for entry in entries:
+        by_rule.setdefault(entry.rule, []).append(entry)
+    ordering = Ordering[str]()
+    for rule, own in by_rule.items():
+        ordering.put(rule, own)
+    found = ordering.findings()
+    for rule in by_rule:
+        yield from found.get(rule, ())
 
 
 def _is_ordered(first: Match, second: Match) -> bool:
     """Whether App Mesh documents which comes first at equal priority: the longer prefix."""
     both = first.path.kind is second.path.kind is PathKind.PREFIX
     return both and len(first.path.text) != len(second.path.text)
-
-
-# --- shadowed -----------------------------------------------------------------------------------
-
-
-def _shadowed(
-    entries: Sequence[Entry], pairs: Sequence[tuple[int, int]]
-) -> dict[str, tuple[Entry, Entry]]:
-    """Rules of which every entry is covered by an earlier one that is known to come first."""
-    covered: dict[int, int] = {}
-    for i, j in pairs:
-        first, second = entries[i], entries[j]
-        certain = first.rank < second.rank or _is_ordered(first.match, second.match)
-        if certain and j not in covered and covers(first.match, second.match):
-            covered[j] = i
-    by_title: dict[str, list[int]] = {}
-    for index, entry in enumerate(entries):
-        by_title.setdefault(entry.title, []).append(index)
-    return {
-        title: (entries[mine[-1]], entries[covered[mine[-1]]])
-        for title, mine in by_title.items()
-        if all(index in covered for index in mine)
-    }
 
 
 def covers(wide: Match, narrow: Match) -> bool:
@@ -141,10 +169,16 @@ def covers(wide: Match, narrow: Match) -> bool:
     )
 
 
-def _shadow_problem(loser: Entry, winner: Entry, host: str | None) -> Problem:
-    request = _shown(common_request(winner.match, loser.match, host))
-    more_specific = covers(winner.match, loser.match) and winner.match != loser.match
-    if winner.rank < loser.rank and more_specific and loser.priority is not None:
+# --- what is said ---------------------------------------------------------------------------------
+
+
+def _host_shown(host: str) -> str | None:
+    return None if host == "*" else host.replace("*", "any", 1)
+
+
+def _shadow_problem(loser: Entry[K], winner: Entry[K]) -> Problem:
+    request = shown(common_request(winner.match, loser.match, _host_shown(loser.host)))
+    if winner.rank < loser.rank and winner.match != loser.match and loser.priority is not None:
         message = (
             f"never gets a request: {winner.title} takes all of them, as its priority "
             f"{winner.priority} goes before {loser.priority}{request}."
@@ -156,110 +190,13 @@ def _shadow_problem(loser: Entry, winner: Entry, host: str | None) -> Problem:
     return Problem(codes.SHADOWED, loser.field, message, remedy)
 
 
-def _ambiguity_problem(first: Entry, second: Entry, request: MatchQuery) -> Problem:
+def _ambiguity_problem(
+    first: Entry[K], entry: Entry[K], example: str, others: Sequence[str]
+) -> Problem:
+    also = f" It shares requests with {', '.join(others)} too." if others else ""
     message = (
-        f"and {first.title} both match{_shown(request)}; App Mesh does not say which wins. "
-        f"Here it is {first.title}."
+        f"and {first.title} both match{example}; App Mesh does not say which wins. "
+        f"Here it is {first.title}.{also}"
     )
     remedy = "Give the one that should win a lower priority number."
-    return Problem(codes.AMBIGUOUS, second.field, message, remedy)
-
-
-# --- requests -----------------------------------------------------------------------------------
-
-
-def common_request(a: Match, b: Match, host: str | None) -> MatchQuery | None:
-    """A request that both match, asked of the matcher; None when none was found."""
-    path = _common_path(a, b)
-    if path is None or _clash(a.method, b.method) or _clash(a.scheme, b.scheme):
-        return None
-    headers = _common_headers((*a.headers, *b.headers))
-    query = _common_query((*a.query, *b.query))
-    if headers is None or query is None:
-        return None
-    if a.grpc or b.grpc:
-        headers["content-type"] = "application/grpc"
-    request = MatchQuery(
-        normal(path) + (f"?{query}" if query else ""),
-        host=host or "",
-        method=a.method or b.method or "GET",
-        scheme=a.scheme or b.scheme or "http",
-        headers=tuple(headers.items()),
-    )
-    return request if all(_matches(m, request) for m in (a, b)) else None
-
-
-def _matches(match: Match, request: MatchQuery) -> bool:
-    table = RouteTable([rule_of("one", match)])
-    found = table.match(request.path, None, request.method, request.headers, scheme=request.scheme)
-    return found is not None
-
-
-def _clash(a: str | None, b: str | None) -> bool:
-    return a is not None and b is not None and a != b
-
-
-def _common_path(a: Match, b: Match) -> str | None:
-    """The most demanding of the two paths, as a text: an exact one, a regex, the longer prefix."""
-    by_kind = {a.path.kind: a.path.text, b.path.kind: b.path.text}
-    if PathKind.EXACT in by_kind:
-        return by_kind[PathKind.EXACT]
-    if PathKind.REGEX in by_kind:
-        return sample(by_kind[PathKind.REGEX])
-    return max(a.path.text, b.path.text, key=len)
-
-
-def _common_headers(tests: Sequence[HeaderMatch]) -> dict[str, str] | None:
-    """A value for each header that passes all tests of it; None when none was found."""
-    values: dict[str, str] = {}
-    by_name: dict[str, list[HeaderMatch]] = {}
-    for test in tests:
-        by_name.setdefault(test.name.lower(), []).append(test)
-    for name, asked in by_name.items():
-        if all(t.match is None and t.invert for t in asked):
-            continue  # it has to be absent
-        value = value_for(asked)
-        if value is None:
-            return None
-        values[name] = value
-    return values
-
-
-def value_for(tests: Sequence[HeaderMatch]) -> str | None:
-    """A value that passes all tests of one header; None when none was found."""
-    matches = [t.match for t in tests if t.match is not None and not t.invert]
-    if len({m.exact for m in matches if m.exact is not None}) > 1:
-        return None
-    starts = [m.prefix for m in matches if m.prefix] or [""]
-    ends = [m.suffix for m in matches if m.suffix] or [""]
-    candidates = [m.exact for m in matches if m.exact is not None]
-    candidates += [str(m.range.start) for m in matches if m.range is not None]
-    candidates += [sample(m.regex) or "" for m in matches if m.regex is not None]
-    candidates += [max(starts, key=len) + max(ends, key=len), max(starts, key=len), "other"]
-    return next((c for c in candidates if c and _passes(tests, c)), None)
-
-
-def _passes(tests: Sequence[HeaderMatch], value: str) -> bool:
-    match = Match(EVERY_PATH, headers=tuple(tests))
-    header = ((tests[0].name, value),)
-    return _matches(match, MatchQuery("/", headers=header))
-
-
-def _common_query(tests: Sequence[QueryMatch]) -> str | None:
-    """A query string that passes all tests; None when they exclude each other."""
-    values: dict[str, str | None] = {}
-    for test in tests:
-        wanted = test.match.exact if test.match else None
-        known = values.get(test.name)
-        if known is not None and wanted is not None and known != wanted:
-            return None
-        values[test.name] = wanted if wanted is not None else known
-    return "&".join(f"{name}={'1' if value is None else value}" for name, value in values.items())
-
-
-def _shown(request: MatchQuery | None) -> str:
-    """A request in a sentence: `` (for example GET /a with x: 1)``."""
-    if request is None:
-        return ""
-    headers = "".join(f", {name}: {value}" for name, value in request.headers)
-    return f" (for example {request.method} {request.host}{request.path}{headers})"
+    return Problem(codes.AMBIGUOUS, entry.field, message, remedy)

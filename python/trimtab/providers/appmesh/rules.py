@@ -6,9 +6,10 @@ made of the lists in ``hops``, which is also what Envoys are given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar, cast
+from functools import partial
+from typing import Any, NamedTuple, TypeAlias, cast
 
 from trimtab._core import Match, RouteTable, Rule
 from trimtab.core.matching import MatchAnswer, MatchQuery, RuleQuery, TargetWeight
@@ -22,11 +23,12 @@ from trimtab.providers.appmesh.hops import (
     ServiceEntry,
 )
 from trimtab.providers.appmesh.matching import Weighted, rule_of
-from trimtab.providers.appmesh.model import Resource, VirtualGateway, VirtualService
+from trimtab.providers.appmesh.model import VirtualGateway, VirtualService
+from trimtab.providers.appmesh.named import ByName
 from trimtab.providers.appmesh.paths import normal
 from trimtab.providers.appmesh.reading import AppMeshReading
+from trimtab.providers.appmesh.tables import gateway_rules, service_rules
 
-R = TypeVar("R", bound=Resource[Any])
 _Door: TypeAlias = tuple[ObjectRef, int | None]  # a gateway or service, and its port
 
 
@@ -59,9 +61,9 @@ class MeshTable:
 
     def __init__(self, reading: AppMeshReading) -> None:
         self._reading = reading
-        self._gateways = _ByName(reading.gateways.values())
-        self._services = _ByName(reading.services.values())
-        self._routers = _ByName(reading.routers.values())
+        self._gateways = ByName(reading.gateways.values())
+        self._services = ByName(reading.services.values())
+        self._routers = ByName(reading.routers.values())
         self._tables: dict[_Door, RouteTable] = {}
         self._picks: dict[tuple[str, str], _Pickable | None] = {}
 
@@ -179,23 +181,12 @@ class MeshTable:
     # --- tables --------------------------------------------------------------------------------
 
     def _gateway_table(self, gateway: VirtualGateway, port: int | None) -> RouteTable:
-        def rules() -> Iterable[Rule]:
-            for host in hops.gateway_hosts(self._reading, gateway, port):
-                for entry in host.entries:
-                    name = _entry_name(entry.route.title, entry.match)
-                    yield rule_of(
-                        name, entry.match, hosts=host.domains, targets=entry.shares, data=entry
-                    )
-
-        return _compiled(self._tables, (gateway.ref, port), rules)
+        build = partial(gateway_rules, self._reading, gateway, port)
+        return _compiled(self._tables, (gateway.ref, port), build)
 
     def _service_table(self, service: VirtualService, port: int | None) -> RouteTable:
-        def rules() -> Iterable[Rule]:
-            for entry in hops.service_entries(self._reading, service, port):
-                name = entry.rule.name if entry.rule else entry.targets[0].name
-                yield rule_of(name, entry.match, targets=entry.targets, data=entry)
-
-        return _compiled(self._tables, (service.ref, port), rules)
+        build = partial(service_rules, self._reading, service, port)
+        return _compiled(self._tables, (service.ref, port), build)
 
 
 class _Pickable(NamedTuple):
@@ -203,31 +194,6 @@ class _Pickable(NamedTuple):
 
     answer: MatchAnswer
     match: Match | None
-
-
-class _ByName(Generic[R]):
-    """Resources by ``namespace/name``, and by name alone where that is clear."""
-
-    def __init__(self, resources: Iterable[R]) -> None:
-        self._by_title = {r.title: r for r in resources}
-        self._by_name: dict[str, list[str]] = {}
-        for title, resource in self._by_title.items():
-            self._by_name.setdefault(resource.name, []).append(title)
-
-    @property
-    def titles(self) -> Sequence[str]:
-        return sorted(self._by_title)
-
-    def get(self, name: str, kind: str) -> R | None:
-        found = self._by_title.get(name)
-        if found is not None:
-            return found
-        titles = self._by_name.get(name, [])
-        if len(titles) > 1:
-            raise InvalidDocument(
-                f"{kind} {name}: there are {', '.join(sorted(titles))}; name one with its namespace"
-            )
-        return self._by_title[titles[0]] if titles else None
 
 
 def _compiled(
@@ -273,10 +239,6 @@ def _normalised(query: MatchQuery) -> MatchQuery:
     """The request as a listener sees it, which normalises paths before anything else."""
     path = normal(query.path)
     return query if path == query.path else replace(query, path=path)
-
-
-def _entry_name(title: str, match: hops.Match) -> str:
-    return f"{title} ({match.path.kind} {match.path.text})"
 
 
 def _reasons(table: RouteTable, query: MatchQuery, host: str | None) -> tuple[RuleReason, ...]:

@@ -6,37 +6,52 @@ checks it against the real matcher first, so a wrong guess is never shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+from trimtab.providers.appmesh.paths import is_normal
+
 _CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a", "t": "\t", "n": "\n"}
 _LETTERS = "a0-_x Z1~"
 
 
-def sample(pattern: str) -> str | None:
-    """A short text that the pattern probably matches as a whole."""
+def sample(pattern: str, *, fill: bool = False) -> str | None:
+    """A short text that the pattern probably matches as a whole; with ``fill`` one in which
+    nothing is left out that may stand there."""
     try:
-        text, rest = _alternatives(pattern)
+        text, rest = _alternatives(pattern, fill=fill)
     except (ValueError, IndexError, RecursionError):
         return None
     return text if not rest else None
 
 
-def _alternatives(pattern: str) -> tuple[str, str]:
+def path_samples(pattern: str) -> Iterator[str]:
+    """Paths that the pattern probably matches, each as a server sees them: normalised."""
+    for fill in (False, True):
+        text = sample(pattern, fill=fill)
+        if text is not None:
+            path = text if text.startswith("/") else f"/{text}"
+            if is_normal(path):
+                yield path
+
+
+def _alternatives(pattern: str, *, fill: bool) -> tuple[str, str]:
     """The first alternative, and what follows the group that the text stands in."""
-    text, rest = _sequence(pattern)
+    text, rest = _sequence(pattern, fill=fill)
     while rest.startswith("|"):
-        _, rest = _sequence(rest[1:])
+        _, rest = _sequence(rest[1:], fill=fill)
     return text, rest
 
 
-def _sequence(pattern: str) -> tuple[str, str]:
+def _sequence(pattern: str, *, fill: bool) -> tuple[str, str]:
     text, rest = "", pattern
     while rest and rest[0] not in "|)":
-        atom, rest = _atom(rest)
+        atom, rest = _atom(rest, fill=fill)
         least, rest = _repeat(rest)
-        text += atom * least
+        text += atom * (max(least, 1) if fill else least)
     return text, rest
 
 
-def _atom(rest: str) -> tuple[str, str]:
+def _atom(rest: str, *, fill: bool) -> tuple[str, str]:
     first, rest = rest[0], rest[1:]
     if first in "^$":
         return "", rest
@@ -45,7 +60,7 @@ def _atom(rest: str) -> tuple[str, str]:
     if first == "[":
         return _one_of(rest)
     if first == "(":
-        text, rest = _alternatives(_without_flags(rest))
+        text, rest = _alternatives(_without_flags(rest), fill=fill)
         if not rest.startswith(")"):
             raise ValueError("a group is not closed")
         return text, rest[1:]

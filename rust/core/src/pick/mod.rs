@@ -4,17 +4,23 @@
 //! the list: target `i` owns the half-open interval that starts at the sum of the weights before
 //! it. All integers, so the shares over one full cycle of values are exact.
 //!
-//! Beside this function of a given number there are sequences of picks ([`Spread`],
-//! [`RoundRobin`]), picks that stick to a key ([`sticky`]), and many at once ([`Weights::split`]).
+//! Beside this function of a given number there are sequences of picks ([`Weights::random`],
+//! [`Weights::smooth`], [`RoundRobin`]), picks that stick to a key ([`sticky`]), and many at once
+//! ([`Weights::split`]).
 
+mod guide;
 mod sequence;
 mod split;
 mod sticky;
 
-pub use sequence::{RoundRobin, Spread};
+pub use sequence::RoundRobin;
 pub use sticky::sticky;
 
+use guide::Guide;
 use std::fmt;
+
+/// Up to so many targets are counted through; more have a guide.
+const FEW: usize = 8;
 
 /// Why a list of weights cannot be picked from. Envoy refuses the same lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +48,8 @@ pub struct Weights {
     /// The end (exclusive) of each target's interval; the last one is the total.
     ends: Box<[u32]>,
     total: u32,
+    /// Left out where targets are few.
+    guide: Option<Box<Guide>>,
 }
 
 impl Weights {
@@ -59,13 +67,21 @@ impl Weights {
         if total == 0 {
             return Err(WeightsError::Zero);
         }
-        Ok(Self { ends: ends.into(), total })
+        let guide = (ends.len() > FEW).then(|| Box::new(Guide::new(&ends, total)));
+        Ok(Self { ends: ends.into(), total, guide })
     }
 
     /// The sum of the weights: values that differ by it pick the same target.
     #[must_use]
     pub fn total(&self) -> u32 {
         self.total
+    }
+
+    /// How many targets there are.
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a positive total has targets")]
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
 
     /// The weight of each target.
@@ -79,12 +95,17 @@ impl Weights {
     /// empty interval and is never picked.
     #[must_use]
     pub fn pick(&self, value: u64) -> usize {
-        let point = value % u64::from(self.total);
-        if self.ends.len() <= 16 {
-            // A short list is counted without a branch that could be mispredicted.
-            return self.ends.iter().map(|end| usize::from(u64::from(*end) <= point)).sum();
+        // The rest of a division by 32 bits has 32 bits.
+        self.at(u32::try_from(value % u64::from(self.total)).unwrap_or(0))
+    }
+
+    /// The target whose interval holds `point`, a number below the total.
+    fn at(&self, point: u32) -> usize {
+        match &self.guide {
+            Some(guide) => guide.find(&self.ends, point),
+            // Counted without a branch that could be mispredicted.
+            None => self.ends.iter().map(|end| usize::from(*end <= point)).sum(),
         }
-        self.ends.partition_point(|end| u64::from(*end) <= point)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Hosts: which virtual host a request belongs to.
 
 use super::error::{Fault, RuleError};
+use memchr::memrchr;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -77,6 +78,19 @@ impl fmt::Display for HostPattern {
             Self::Prefix(text) => write!(f, "{text}*"),
             Self::Any => f.write_str("*"),
         }
+    }
+}
+
+/// `host` without its port: what stands before the last colon, unless that is one of an IPv6
+/// address in brackets. What follows the colon need not be a number.
+#[must_use]
+pub fn without_port(host: &[u8]) -> &[u8] {
+    let last = |wanted: u8| memrchr(wanted, host);
+    match (last(b':'), last(b']')) {
+        (Some(colon), bracket) if bracket.is_none_or(|bracket| bracket < colon) => {
+            host.get(..colon).unwrap_or(host)
+        }
+        _ => host,
     }
 }
 
@@ -161,6 +175,22 @@ mod tests {
         assert_eq!(best(&["a.b"], "a.b:80"), None);
         assert_eq!(best(&["a.b:80"], "a.b:80"), Some("a.b:80"));
         assert_eq!(best(&["a.b"], "a.b."), None);
+    }
+
+    #[test]
+    fn a_port_is_what_follows_the_last_colon_outside_of_brackets() {
+        for (host, bare) in [
+            ("a.b:80", "a.b"),
+            ("a.b", "a.b"),
+            ("a.b:", "a.b"),
+            ("a:b:x", "a:b"),
+            ("[::1]", "[::1]"),
+            ("[::1]:80", "[::1]"),
+            (":80", ""),
+            ("", ""),
+        ] {
+            assert_eq!(without_port(host.as_bytes()), bare.as_bytes(), "{host}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! every faster table is compared with.
 
 use super::HostPattern;
-use super::host::{HostMap, HostMode};
+use super::host::{HostMap, HostMode, without_port};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::{Mismatch, Rule};
@@ -14,6 +14,7 @@ use std::sync::Arc;
 pub struct VirtualHosts {
     hosts: HostMap<Vec<u32>>,
     mode: HostMode,
+    ignore_port: bool,
 }
 
 impl VirtualHosts {
@@ -32,7 +33,7 @@ impl VirtualHosts {
                 }
             }
         }
-        Self { hosts, mode: HostMode::Best }
+        Self { hosts, mode: HostMode::Best, ignore_port: false }
     }
 
     /// These hosts, with the ranks of the rules of each.
@@ -41,7 +42,7 @@ impl VirtualHosts {
         for (pattern, ranks) in lists {
             hosts.entry(pattern).or_insert(ranks);
         }
-        Self { hosts, mode }
+        Self { hosts, mode, ignore_port: false }
     }
 
     /// The same hosts, with more than the best of them to be asked.
@@ -56,6 +57,18 @@ impl VirtualHosts {
         self.mode
     }
 
+    /// Has the port of a request's host count for nothing when its virtual host is looked for.
+    #[must_use]
+    pub fn ignoring_port(self, ignore_port: bool) -> Self {
+        Self { ignore_port, ..self }
+    }
+
+    /// Whether the port of a request's host counts for nothing.
+    #[must_use]
+    pub fn ignores_port(&self) -> bool {
+        self.ignore_port
+    }
+
     /// Adds a host that answers to no rule at all, unless there is one for this pattern.
     pub fn add_empty(&mut self, pattern: HostPattern) {
         self.hosts.entry(pattern).or_default();
@@ -65,6 +78,7 @@ impl VirtualHosts {
     /// the ranks of their rules.
     #[must_use]
     pub fn find(&self, host: &[u8]) -> Vec<(&HostPattern, &[u32])> {
+        let host = if self.ignore_port { without_port(host) } else { host };
         let mut fitting = self.hosts.find_all(host);
         if self.mode == HostMode::Best {
             fitting.truncate(1);

@@ -1,12 +1,13 @@
 //! A rule: what it asks of a request, and where it sends the requests that it gets.
 
 use super::error::{Fault, RuleError};
-use super::header::HeaderMatch;
+use super::header::{HeaderMatch, HeaderTest};
 use super::host::HostPattern;
 use super::path::PathMatch;
 use super::query::QueryMatch;
 use super::re2::Pattern;
 use super::request::Request;
+use super::text::TextKind;
 use crate::pick::Weights;
 use std::fmt;
 
@@ -300,6 +301,23 @@ impl Rule {
         &self.query
     }
 
+    /// The regexes in what it asks.
+    pub(crate) fn patterns(&self) -> impl Iterator<Item = &Pattern> {
+        let headers = self.headers.iter().filter_map(|header| match header.test() {
+            HeaderTest::Text(text) => Some(text),
+            HeaderTest::Present(_) | HeaderTest::Range(..) => None,
+        });
+        let path = self.path.iter().filter_map(|path| match path {
+            PathMatch::Text(text) => Some(text),
+            PathMatch::Any | PathMatch::Separated { .. } => None,
+        });
+        let texts = path.chain(headers).chain(self.query.iter().filter_map(QueryMatch::text));
+        texts.filter_map(|text| match text.kind() {
+            TextKind::Regex(pattern) => Some(pattern),
+            _ => None,
+        })
+    }
+
     /// How many conditions it has besides host and path.
     #[must_use]
     pub fn conditions(&self) -> usize {
@@ -314,6 +332,12 @@ impl Rule {
     #[must_use]
     pub fn pick(&self, value: u64) -> Option<&Target> {
         self.pick_index(value).and_then(|index| self.targets.get(index))
+    }
+
+    /// The weights of its targets; `None` when it has none.
+    #[must_use]
+    pub fn weights(&self) -> Option<&Weights> {
+        self.weights.as_ref()
     }
 
     /// The same as a place in the list of targets.

@@ -1,45 +1,15 @@
-"""Matches that cannot do what they were written for, at gateways and at routers."""
+"""Matches that cannot do what they were written for: what a router sees of a gateway's requests."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from trimtab.providers.appmesh import codes, hops, order
+from trimtab.providers.appmesh import codes, hops
 from trimtab.providers.appmesh.checks.view import View
 from trimtab.providers.appmesh.codes import Problem
 from trimtab.providers.appmesh.hops import GatewayEntry, Path, PathKind, RewriteKind
-from trimtab.providers.appmesh.model import GatewayRoute, VirtualGateway
-from trimtab.providers.appmesh.order import Entry
+from trimtab.providers.appmesh.model import GatewayRoute
 from trimtab.providers.appmesh.values import Protocol
-
-# --- order --------------------------------------------------------------------------------------
-
-
-def gateway_order(view: View, gateway: VirtualGateway) -> Iterator[tuple[GatewayRoute, Problem]]:
-    """Shadowed and ambiguous GatewayRoutes of one gateway, host by host."""
-    stated = [listener.port_mapping.port for listener in gateway.spec.listeners]
-    ports: list[int | None] = [*stated] or [None]
-    told: set[tuple[str, str]] = set()
-    for port in ports:
-        for host in hops.gateway_hosts(view, gateway, port):
-            entries = [
-                Entry(
-                    e.route,
-                    str(e.route.ref),
-                    f"spec.{e.route.spec.protocol}Route.match",
-                    e.route.spec.priority,
-                    e.match,
-                )
-                for e in host.entries
-            ]
-            shown = None if host.name == "*" else host.name.replace("*", "any", 1)
-            for entry, problem in order.findings(entries, shown):
-                if (entry.title, problem.message) not in told:
-                    told.add((entry.title, problem.message))
-                    yield entry.owner, problem
-
-
-# --- rewrites -----------------------------------------------------------------------------------
 
 
 def rewrites(view: View, route: GatewayRoute) -> Iterator[Problem]:

@@ -19,16 +19,8 @@ DEFAULT_TIMEOUT_MS = 15_000  # of a request, at routes and at nodes alike
 
 
 def gateway_route(view: View, route: GatewayRoute) -> Iterator[Problem]:
-    """The form of a GatewayRoute against its gateway's listener, its port against the router's."""
-    gateway = view.gateway_of(route)
+    """The port of a GatewayRoute's target against the listeners of the router behind it."""
     form = f"spec.{route.spec.protocol}Route"
-    if gateway is not None and gateway.spec.listeners:
-        protocols = {listener.port_mapping.protocol for listener in gateway.spec.listeners}
-        if route.spec.protocol not in protocols:
-            shown = ", ".join(sorted(protocols))
-            message = f"is a {route.spec.protocol} route, but {gateway.ref} listens for {shown}."
-            remedy = "Use the form of the listener's protocol."
-            yield Problem(codes.WRONG_PROTOCOL, form, message, remedy)
     target = route.spec.target
     reference = target.virtual_service.virtual_service_ref
     service = view.service(reference, route) if reference else None

@@ -7,7 +7,7 @@ is a pass of its own before reading, and nothing that writes to a cluster uses i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects
@@ -34,13 +34,15 @@ class Upgraded:
 
     ``forms`` holds, for each object that was upgraded, the documents that it means; none when
     there is no honest form of it, and a diagnostic says why. They may be written in its place but
-    for those that are ``partial``: something of these objects would be lost.
+    for those that are ``partial``: something of these objects would be lost. ``sources`` tells of
+    each object that is such a document which one it stands for.
     """
 
     objects: Objects
     forms: Mapping[ObjectRef, tuple[Mapping[str, Any], ...]]
     diagnostics: tuple[Diagnostic, ...]
     partial: frozenset[ObjectRef] = frozenset()
+    sources: Mapping[ObjectRef, ObjectRef] = field(default_factory=dict)
 
 
 def upgrade(objects: Objects) -> Upgraded:
@@ -50,6 +52,7 @@ def upgrade(objects: Objects) -> Upgraded:
     forms: dict[ObjectRef, tuple[Mapping[str, Any], ...]] = {}
     diagnostics: list[Diagnostic] = []
     partial: set[ObjectRef] = set()
+    sources: dict[ObjectRef, ObjectRef] = {}
     for ref, obj in objects.items():
         form = _form_of(obj, index)
         if form is None:
@@ -61,8 +64,9 @@ def upgrade(objects: Objects) -> Upgraded:
         diagnostics += [diagnostic(problem, obj) for problem in form.problems]
         for document in form.documents:
             new = _as_object(document, obj)
-            found.setdefault(new.ref, new)
-    return Upgraded(found, forms, tuple(diagnostics), frozenset(partial))
+            if found.setdefault(new.ref, new) is new:
+                sources[new.ref] = ref
+    return Upgraded(found, forms, tuple(diagnostics), frozenset(partial), sources)
 
 
 def about(api_version: str, kind: str, words: frozenset[str]) -> str:
@@ -111,4 +115,4 @@ def _as_object(document: Mapping[str, Any], source: Object) -> Object:
     namespace = "" if kind == "Mesh" else source.ref.namespace
     ref = ObjectRef(GROUP, kind, namespace, metadata["name"])
     body = {**document, "metadata": {**metadata, "resourceVersion": source.version}}
-    return Object(ref, source.version, body, source.origin)
+    return Object(ref, source.version, body, source.file)

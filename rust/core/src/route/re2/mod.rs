@@ -32,6 +32,8 @@ pub use translate::translate;
 const SIZE_LIMIT: usize = 4 << 20;
 /// The most memory that the states of a pattern may take to be all worked out, in bytes.
 const DFA_LIMIT: usize = 64 << 10;
+/// The most memory that the states of any other pattern may take while texts are matched, in bytes.
+const CACHE_LIMIT: usize = 256 << 10;
 /// How deep groups may be nested.
 pub(crate) const NEST_LIMIT: u32 = 200;
 
@@ -72,7 +74,7 @@ enum Kind {
     Rows(Shape),
     /// Anything else. The engine is made when it is first used: there may be many patterns, and
     /// it is large.
-    Other { head: Box<[u8]>, literal: Box<[u8]>, engine: OnceLock<Engine> },
+    Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, engine: OnceLock<Engine> },
 }
 
 enum Engine {
@@ -93,9 +95,9 @@ impl Pattern {
         let kind = if let Some(shape) = shape_of(&hir) {
             Kind::Rows(shape)
         } else {
-            nfa_of(source)?;
+            let program = nfa_of(source)?.memory_usage();
             let (head, literal) = literals_of(&hir);
-            Kind::Other { head: head.into(), literal: literal.into(), engine: OnceLock::new() }
+            Kind::Other { head: head.into(), literal: literal.into(), program, engine: OnceLock::new() }
         };
         Ok(Self(Arc::new(Inner { source: source.into(), kind })))
     }
@@ -120,6 +122,14 @@ impl Pattern {
         match &self.0.kind {
             Kind::Rows(_) => (b"", b""),
             Kind::Other { head, literal, .. } => (head, literal),
+        }
+    }
+
+    /// How large its program is, in bytes: none where it is rows.
+    pub(crate) fn program_size(&self) -> usize {
+        match &self.0.kind {
+            Kind::Rows(_) => 0,
+            Kind::Other { program, .. } => *program,
         }
     }
 
@@ -193,6 +203,7 @@ fn engine_of(source: &str) -> Engine {
         RegexBuilder::new(&whole)
             .unicode(false)
             .size_limit(SIZE_LIMIT * 4)
+            .dfa_size_limit(CACHE_LIMIT)
             .nest_limit(NEST_LIMIT + 50)
             .build()
             .ok()

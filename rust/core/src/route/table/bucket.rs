@@ -2,7 +2,7 @@
 
 use super::build::{Asked, Builder, TooLarge, number};
 use super::bytes::NONE;
-use super::compiled::{Branch, Bucket, Entry, Place};
+use super::compiled::{Branch, Bucket, Entry, Place, TEXT};
 use super::exact::{Found, Plain};
 use super::needs::{AllNeeds, Condition, Subject};
 use super::ranges::spread;
@@ -13,6 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 const SMALL: usize = 8;
 /// From so many rules on, one question that settles them all pays even if it tells none apart.
 const CROWD: usize = 32;
+
+/// What it costs to try rules one by one for one text, at most: a place is compared for 1.
+const MAX_LISTED: usize = 8192;
+/// What a condition on a header or on the query costs, and the comparison of a whole text.
+const COST_OF_CONDITION: usize = 8;
+const COST_OF_TEXT: usize = 16;
+
+/// Of more headers than this it is the request that is gone through, not what is asked.
+const MANY_NAMES: usize = 12;
 
 /// A rule on its way into an index.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +35,14 @@ pub(super) struct Item {
     pub path: Place,
     /// Whether it is the path that led here.
     pub by_path: bool,
+    /// Whether its method and its port have led here.
+    pub asked: [bool; 2],
 }
 
 impl Item {
     /// A rule that is to be found by its path.
     pub(super) fn of(rank: u32) -> Self {
-        Self { rank, skip: 0, here: Place::ANY, path: Place::ANY, by_path: true }
+        Self { rank, skip: 0, here: Place::ANY, path: Place::ANY, by_path: true, asked: [false; 2] }
     }
 
     pub(super) fn at(self, here: Place) -> Self {
@@ -71,6 +82,7 @@ enum Value<'r> {
 /// when it is turned round, or when absence may pass.
 fn value_of<'r>(needs: &'r AllNeeds, condition: &Condition) -> Option<Value<'r>> {
     let text = match condition.subject {
+        Subject::Method | Subject::Port => return None,
         Subject::Query(_) => needs.query(condition)?.text()?,
         Subject::Header(_) => {
             let header =
@@ -124,14 +136,19 @@ impl Builder<'_> {
             items = rest;
             branches.push(self.branch(subject, told)?);
         }
-        branches.sort_by_key(|branch| branch.min_rank);
+        for subject in [Subject::Method, Subject::Port] {
+            branches.extend(self.entry_branch(subject, &mut items)?);
+        }
+        self.check_listed(&items)?;
+        let named = self.sort_branches(&mut branches);
         let bucket = Bucket {
             min_rank,
             best,
             entries: number(self.out.entries.len())?,
             entry_count: number(items.len())?,
             branches: number(self.out.branches.len())?,
-            branch_count: number(branches.len())?,
+            branch_count: number(branches.len() - named)?,
+            named_count: number(named)?,
         };
         self.out.entries.extend(items.iter().map(|item| Entry {
             rank: item.rank,
@@ -142,6 +159,60 @@ impl Builder<'_> {
         self.out.branches.extend(branches);
         self.out.buckets.push(bucket);
         number(self.out.buckets.len() - 1)
+    }
+
+    /// Sorts branches by their best ranks; where they ask about many headers, those after the others
+    /// and by the numbers of the headers. Answers how many these are.
+    fn sort_branches(&self, branches: &mut [Branch]) -> usize {
+        let headers = &self.needs.headers;
+        let number = |branch: &Branch| match branch.subject {
+            Subject::Header(number) => Some(number).filter(|number| headers.is_plain(*number)),
+            _ => None,
+        };
+        let named = branches.iter().filter(|branch| number(branch).is_some()).count();
+        if named <= MANY_NAMES {
+            branches.sort_by_key(|branch| branch.min_rank);
+            return 0;
+        }
+        branches.sort_by_key(|branch| (number(branch), branch.min_rank));
+        named
+    }
+
+    /// Checks that rules which are to be tried one by one do not cost too much together.
+    fn check_listed(&self, items: &[Item]) -> Result<(), TooLarge> {
+        let mut cost = 0;
+        for item in items {
+            let whole = item.here.check >= TEXT || item.path.check >= TEXT;
+            let open = self.needs.conditions(item.rank).len() - item.skip.count_ones() as usize;
+            cost += 1 + open * COST_OF_CONDITION + usize::from(whole) * COST_OF_TEXT;
+            if cost > MAX_LISTED {
+                return Err(TooLarge::Listed(self.rule_name(item.rank)));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn rule_name(&self, rank: u32) -> String {
+        self.needs.rules.get(rank as usize).map_or_else(String::new, |rule| rule.name().to_owned())
+    }
+
+    /// Takes the rules that ask for a method or for a port, where many are left that do.
+    fn entry_branch(&mut self, subject: Subject, items: &mut Vec<Item>) -> Result<Option<Branch>, TooLarge> {
+        let needs = self.needs;
+        let asks = |item: &Item| item.may_branch() && !needs.entry_values(item.rank, subject).is_empty();
+        let (told, rest): (Vec<_>, Vec<_>) =
+            items.iter().partition(|item| !item.was_asked(subject) && asks(item));
+        if told.len() < CROWD {
+            return Ok(None);
+        }
+        *items = rest;
+        let min_rank = told.first().map_or(NONE, |item| item.rank);
+        let keys = told.into_iter().flat_map(|item: Item| {
+            let values = needs.entry_values(item.rank, subject).into_iter();
+            values.map(move |value| (Asked::Whole(value), item.led_by(subject)))
+        });
+        let index = self.index(keys.collect())?;
+        Ok(Some(Branch { min_rank, subject, index, ranges: NONE }))
     }
 
     /// Leaves out each rule that asks just what a better one asks.
@@ -235,6 +306,21 @@ impl Item {
     /// along, what is asked of a value is not.
     fn may_branch(&self) -> bool {
         self.by_path || self.here == Place::ANY
+    }
+
+    fn was_asked(&self, subject: Subject) -> bool {
+        match (subject, self.asked) {
+            (Subject::Method, [asked, _]) | (Subject::Port, [_, asked]) => asked,
+            _ => false,
+        }
+    }
+
+    /// The same rule, found by its method or its port, which are compared again: that costs little.
+    fn led_by(self, subject: Subject) -> Self {
+        let path = if self.by_path { self.here } else { self.path };
+        let [method, port] = self.asked;
+        let asked = [method || subject == Subject::Method, port || subject == Subject::Port];
+        Self { here: Place::ANY, path, by_path: false, asked, ..self }
     }
 
     /// The same rule, found by the value that its condition at `place` asks for.

@@ -9,11 +9,12 @@
 use super::bytes::{NONE, same};
 use super::exact::{ExactMap, Found};
 use super::inside::Inside;
-use super::needs::{AllNeeds, Probe, Subject};
+use super::needs::{AllNeeds, Subject};
+use super::probe::Probe;
 use super::ranges::RangeTrees;
 use super::segments::Segments;
 use super::templates::Shapes;
-use super::trie::{Backward, Folded, Forward, Tries, Visitor};
+use super::trie::{Backward, Folded, FoldedBackward, Forward, Tries, Visitor};
 use crate::route::header::parse_int;
 use crate::route::query::first_value;
 use crate::route::{PathMatch, Pattern, TextMatch};
@@ -36,12 +37,14 @@ pub(super) struct Index {
     pub starts: u32,
     pub lengths: u32,
     pub length_count: u32,
-    /// Roots of tries: as it is, in small letters, from the back.
+    /// Roots of tries: as it is, in small letters, from the back, in small letters from the back.
     pub forward: u32,
     pub folded: u32,
     pub backward: u32,
-    /// The texts that may be anywhere in one.
+    pub folded_backward: u32,
+    /// The texts that may be anywhere in one, and those of which the case does not matter.
     pub inside: u32,
+    pub folded_inside: u32,
     /// What no part of a text leads to.
     pub rest: u32,
 }
@@ -63,6 +66,8 @@ pub(super) struct Bucket {
     pub entry_count: u32,
     pub branches: u32,
     pub branch_count: u32,
+    /// How many branches follow that are by headers, in the order of their numbers.
+    pub named_count: u32,
 }
 
 /// One of these rules. Entries stand in the order of their ranks.
@@ -197,8 +202,13 @@ impl Within<'_, '_, '_, '_> {
         if index.backward != NONE {
             parts.tries.walk(index.backward, &Backward(text), self);
         }
-        if let Some(inside) = parts.inside.get(index.inside as usize) {
-            inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+        if index.folded_backward != NONE {
+            parts.tries.walk(index.folded_backward, &FoldedBackward(text), self);
+        }
+        for inside in [index.inside, index.folded_inside] {
+            if let Some(inside) = parts.inside.get(inside as usize) {
+                inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+            }
         }
         if index.rest != NONE {
             self.bucket(index.rest, 0, 0);
@@ -274,6 +284,11 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
+    fn fits_all(&self, entry: &Entry, here: Reached) -> bool {
+        self.fits(entry.here, self.text, here)
+            && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.path, path))
+    }
+
     fn entries(&mut self, bucket: &Bucket, here: Reached) {
         let parts = self.search.parts;
         let first = bucket.entries as usize;
@@ -281,13 +296,41 @@ impl Within<'_, '_, '_, '_> {
             if entry.rank >= self.search.best {
                 return;
             }
-            let fits = self.fits(entry.here, self.text, here)
-                && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.path, path));
-            if fits && self.search.probe.passes(entry.rank, entry.skip) {
+            // Comparisons of whole texts come last.
+            let costly = entry.here.check >= TEXT || entry.path.check >= TEXT;
+            if costly && !self.search.probe.passes(entry.rank, entry.skip) {
+                continue;
+            }
+            let passes =
+                self.fits_all(entry, here) && (costly || self.search.probe.passes(entry.rank, entry.skip));
+            if passes {
                 self.search.best = entry.rank;
                 return;
             }
         }
+    }
+
+    fn branches(&mut self, branches: &[Branch], path: Reached) {
+        for branch in branches {
+            if branch.min_rank < self.search.best {
+                self.branch(branch, path);
+            }
+        }
+    }
+
+    /// Looks for the branch of every header of the request: there are fewer of them. Answers
+    /// whether the headers could be gone through.
+    fn named(&mut self, branches: &[Branch], path: Reached) -> bool {
+        let (all, request) = (self.search.probe.all, self.search.probe.request);
+        request.headers.each(&mut |name, value| {
+            let subject = all.headers.find(name).map(Subject::Header);
+            let place =
+                subject.and_then(|subject| branches.binary_search_by_key(&subject, |b| b.subject).ok());
+            let branch = place.and_then(|place| branches.get(place));
+            if let Some(branch) = branch.filter(|branch| branch.min_rank < self.search.best) {
+                self.value(branch, value, path);
+            }
+        })
     }
 
     fn branch(&mut self, branch: &Branch, path: Reached) {
@@ -304,6 +347,16 @@ impl Within<'_, '_, '_, '_> {
                 let name = all.queries.get(number as usize).map_or("", AsRef::as_ref);
                 if let Some(value) = first_value(query, name.as_bytes()) {
                     self.value(branch, value, path);
+                }
+            }
+            Subject::Method => {
+                if let Some(method) = request.method {
+                    self.value(branch, method, path);
+                }
+            }
+            Subject::Port => {
+                if let Some(port) = request.port {
+                    self.value(branch, &port.to_be_bytes(), path);
                 }
             }
         }
@@ -345,10 +398,14 @@ impl Visitor for Within<'_, '_, '_, '_> {
         }
         let here = Reached { start, along };
         self.entries(bucket, here);
+        let path = self.path.unwrap_or(here);
         let first = bucket.branches as usize;
-        for branch in parts.branches.get(first..first + bucket.branch_count as usize).unwrap_or_default() {
-            if branch.min_rank < self.search.best {
-                self.branch(branch, self.path.unwrap_or(here));
+        let end = first + bucket.branch_count as usize;
+        self.branches(parts.branches.get(first..end).unwrap_or_default(), path);
+        if bucket.named_count > 0 {
+            let named = parts.branches.get(end..end + bucket.named_count as usize).unwrap_or_default();
+            if !self.named(named, path) {
+                self.branches(named, path);
             }
         }
     }

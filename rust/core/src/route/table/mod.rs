@@ -8,6 +8,7 @@ mod exact;
 mod hosts;
 mod inside;
 mod needs;
+mod probe;
 mod ranges;
 mod segments;
 mod served;
@@ -28,12 +29,12 @@ pub use build::TooLarge;
 pub use update::UpdateError;
 
 use super::chunked::Chunked;
-use super::host::{HostMode, HostPattern};
+use super::host::{HostMode, HostPattern, without_port};
 use super::linear::{LinearTable, VirtualHosts};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
-use build::number;
+use build::{REGEX_LIMIT, check_regexes, number};
 use bytes::{NONE, split_target};
 use hosts::HostIndex;
 use needs::Names;
@@ -54,6 +55,7 @@ pub struct RouteTable {
     /// The host patterns, ascending.
     patterns: Arc<[HostPattern]>,
     mode: HostMode,
+    ignore_port: bool,
     /// What each pattern leads to.
     served: Chunked<Served>,
     shards: Chunked<Arc<Shard>>,
@@ -92,10 +94,12 @@ impl RouteTable {
     /// When a bound is passed that keeps the table's size and time in bounds.
     pub fn new(rules: Vec<Arc<Rule>>, hosts: &VirtualHosts, seed: u64) -> Result<Self, TooLarge> {
         number(rules.len())?;
+        check_regexes(rules.iter().map(AsRef::as_ref), REGEX_LIMIT)?;
         let mut names = Names::default();
         for rule in &rules {
             names.learn(rule).ok_or(TooLarge::Places)?;
         }
+        names.finish(seed).ok_or(TooLarge::Places)?;
         let names = Arc::new(names);
         let patterns: Arc<[HostPattern]> = hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
         let (served, shards) = Self::compile(&rules, hosts, &names, seed)?;
@@ -111,6 +115,7 @@ impl RouteTable {
             hosts: Arc::new(HostIndex::new(&patterns, hosts.mode(), seed)?),
             patterns,
             mode: hosts.mode(),
+            ignore_port: hosts.ignores_port(),
             served,
             shards,
             rules: numbered.collect(),
@@ -174,6 +179,26 @@ impl RouteTable {
         self.rules.get(number as usize)?.as_ref().map(|numbered| &numbered.rule)
     }
 
+    /// Whose rules a request may get, where the patterns of several hosts fit.
+    #[must_use]
+    pub fn mode(&self) -> HostMode {
+        self.mode
+    }
+
+    /// The host patterns, ascending, with the numbers of their rules in the order in which they are
+    /// tried.
+    pub fn hosts(&self) -> impl Iterator<Item = (&HostPattern, impl Iterator<Item = u32>)> {
+        self.patterns.iter().zip(self.served.iter()).map(|(pattern, served)| (pattern, served.numbers.iter()))
+    }
+
+    /// The numbers of the rules that this pattern leads to, in the order in which they are tried.
+    #[must_use]
+    pub fn served_by(&self, pattern: &HostPattern) -> Vec<u32> {
+        let place = self.patterns.binary_search(pattern).ok();
+        let served = place.and_then(|place| self.served.get(place));
+        served.map_or_else(Vec::new, |served| served.numbers.iter().collect())
+    }
+
     /// The numbers of the rules of this name. The first call sorts the names; tables that differ
     /// from this one in targets only need not do it again.
     #[must_use]
@@ -200,11 +225,12 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
         let asked = split_target(request.target)?;
+        let host = if self.ignore_port { without_port(request.host) } else { request.host };
         match self.mode {
-            HostMode::Best => self.search(self.hosts.best(request.host)?, request, asked, NONE),
+            HostMode::Best => self.search(self.hosts.best(host)?, request, asked, NONE),
             HostMode::InTurn => {
                 let mut found = None;
-                self.hosts.each(request.host, |place| {
+                self.hosts.each(host, |place| {
                     found = self.search(place, request, asked, NONE);
                     found.is_some()
                 });
@@ -212,7 +238,7 @@ impl RouteTable {
             }
             HostMode::Together => {
                 let mut best = NONE;
-                self.hosts.each(request.host, |place| {
+                self.hosts.each(host, |place| {
                     best = self.search(place, request, asked, best).unwrap_or(best);
                     false
                 });
@@ -240,11 +266,11 @@ impl RouteTable {
             }
             rules.push(rule.clone());
         }
-        let lists = self.patterns.iter().zip(self.served.iter()).map(|(pattern, served)| {
-            let ranks = served.numbers.iter().filter_map(|number| ranks.get(number as usize)).copied();
+        let lists = self.hosts().map(|(pattern, numbers)| {
+            let ranks = numbers.filter_map(|number| ranks.get(number as usize)).copied();
             (pattern.clone(), ranks.collect())
         });
-        LinearTable::new(rules, VirtualHosts::of_lists(lists, self.mode))
+        LinearTable::new(rules, VirtualHosts::of_lists(lists, self.mode).ignoring_port(self.ignore_port))
     }
 
     /// The memory that the table takes beside its rules, in bytes.

@@ -1,8 +1,11 @@
 //! The fast table against the list.
 
-use super::RouteTable;
 use super::samples::{Asked, asked, header, query, rule, with_request};
-use crate::route::{HostMode, LinearTable, PathMatch, Precedence, Rule, VirtualHosts};
+use super::{RouteTable, TooLarge};
+use crate::route::{
+    HeaderMatch, HeaderTest, HostMode, LinearTable, PathMatch, Pattern, Precedence, Request, Rule, TextKind,
+    TextMatch, VirtualHosts,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::sync::Arc;
@@ -76,4 +79,87 @@ proptest! {
         }).collect();
         compare(rules, Precedence::Listed, HostMode::Best, &requests)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// One path for all, and nothing that can be looked up but methods and ports.
+    #[test]
+    fn rules_that_differ_in_methods_and_ports_alone_answer_as_the_list_does(
+        entries in prop::collection::vec((prop::collection::vec(1_u8..12, 0..3), prop::option::of(80_u16..84), any::<bool>()), 40..200),
+        requests in prop::collection::vec(asked(), 30..60),
+    ) {
+        let rules: Vec<Arc<Rule>> = entries.into_iter().map(|(methods, port, inverted)| {
+            let mut rule = Rule::named("r").with_path(PathMatch::prefix("/"));
+            rule.set_methods(methods.iter().map(|method| format!("M{method}").into()).collect());
+            rule.set_entry(None, port);
+            let absent = HeaderMatch::new("y", HeaderTest::Present(true), inverted, false).unwrap();
+            rule.set_headers(vec![absent]);
+            rule.checked().unwrap().into()
+        }).collect();
+        compare(rules, Precedence::Listed, HostMode::Best, &requests)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// So many headers that those of the request are gone through, pseudo-headers and repeated ones too.
+    #[test]
+    fn rules_that_ask_for_many_headers_answer_as_the_list_does(
+        asked_for in prop::collection::vec((0_u8..20, select(&["a", "b", "ab"][..])), 100..300),
+        pseudo in prop::collection::vec(header(), 0..40),
+        headers in prop::collection::vec((0_u8..22, select(&["a", "b", "ab", "c"][..])), 0..30),
+    ) {
+        let named = |(number, value): (u8, &str)| {
+            let kind = TextKind::Prefix(value.into());
+            let test = HeaderTest::Text(TextMatch::new(kind, false).unwrap());
+            HeaderMatch::new(&format!("h{number}"), test, false, false).unwrap()
+        };
+        let rules = asked_for.into_iter().map(named).chain(pseudo).map(|header| {
+            let mut rule = Rule::named("r");
+            rule.set_headers(vec![header]);
+            Arc::new(rule.checked().unwrap())
+        });
+        let rules: Vec<_> = rules.collect();
+        let table = RouteTable::from_rules(rules.clone(), Precedence::Listed, 42).unwrap();
+        let model = LinearTable::from_rules(rules, Precedence::Listed);
+        let headers: Vec<_> = headers.iter().map(|(number, value)| (format!("H{number}"), *value)).collect();
+        let headers = headers.as_slice();
+        let request = Request { host: b"a", headers: &headers, ..Request::to(b"/") };
+        prop_assert_eq!(table.find(&request), model.find(&request));
+    }
+}
+
+fn refusal(rules: impl Iterator<Item = Rule>) -> TooLarge {
+    let rules = rules.map(|rule| Arc::new(rule.checked().unwrap())).collect();
+    RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap_err()
+}
+
+#[test]
+fn rules_that_nothing_tells_apart_are_refused_when_they_are_too_many() {
+    let rule = |n: i64| {
+        let mut rule = Rule::named(&format!("r{n}"));
+        rule.set_headers(vec![HeaderMatch::new("x", HeaderTest::Range(0, n), true, false).unwrap()]);
+        rule
+    };
+    let table = RouteTable::from_rules((0..900).map(|n| rule(n).into()).collect(), Precedence::Listed, 42);
+    assert!(table.is_ok());
+    let refused = refusal((0..1000).map(rule));
+    assert_eq!(refused, TooLarge::Listed("r910".into()));
+    assert!(refused.to_string().starts_with("rule \"r910\": it and others of one path ask for nothing"));
+}
+
+#[test]
+fn regexes_that_cross_in_too_many_ways_are_refused() {
+    let crossed = |depth: u32| {
+        (0..1_u32 << depth).map(move |n| {
+            let part = |bit: u32| if n >> bit & 1 == 0 { "/a" } else { "/[^/]+" };
+            let pattern: String = (0..16).map(|bit| if bit < depth { part(bit) } else { "/a" }).collect();
+            Rule::named("r").with_path(PathMatch::regex(Pattern::new(&pattern).unwrap()))
+        })
+    };
+    assert_eq!(refusal(crossed(10)), TooLarge::Crossing("r".into()));
+    assert!(RouteTable::from_rules(crossed(6).map(Arc::new).collect(), Precedence::Listed, 42).is_ok());
 }

@@ -1,7 +1,9 @@
 //! What a rule asks besides the text that it is found by, in the order of what it costs to ask.
 
-use super::bytes::{NONE, same};
-use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule, TextKind, TextMatch};
+use super::bytes::NONE;
+use super::exact::{ExactMap, Found};
+use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Rule, TextKind, TextMatch};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -14,13 +16,13 @@ const METHODS: [&[u8]; 16] = [
 const OTHER_BITS: [u8; 7] = [0, 2, 3, 4, 7, 10, 12];
 /// How many answers to shared conditions a request remembers.
 pub(super) const REMEMBERED: u16 = 256;
-const NOT_REMEMBERED: u16 = u16::MAX;
+pub(super) const NOT_REMEMBERED: u16 = u16::MAX;
 
-const GRPC: u8 = 1;
-const HTTP: u8 = 2;
-const HTTPS: u8 = 4;
+pub(super) const GRPC: u8 = 1;
+pub(super) const HTTP: u8 = 2;
+pub(super) const HTTPS: u8 = 4;
 /// A method or a scheme that has no bit: the rule itself is asked.
-const UNUSUAL: u8 = 8;
+pub(super) const UNUSUAL: u8 = 8;
 
 /// The conditions of one rule, packed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,9 +30,9 @@ pub(super) struct Needs {
     /// Where its conditions on headers and query start, and how many there are.
     first: u32,
     count: u16,
-    methods: u16,
-    port: u16,
-    flags: u8,
+    pub methods: u16,
+    pub port: u16,
+    pub flags: u8,
 }
 
 /// One condition on a header or on the query.
@@ -40,11 +42,11 @@ pub(super) struct Condition {
     pub rule: u32,
     pub place: u16,
     /// Where its answer is remembered, if it is shared.
-    memo: u16,
+    pub memo: u16,
     /// What it asks about.
     pub subject: Subject,
     /// Where the value is that a header must have, if that is all it asks.
-    value: Option<(u32, u32)>,
+    pub value: Option<(u32, u32)>,
 }
 
 /// A header or a query parameter, by its number among the names of the table.
@@ -52,6 +54,8 @@ pub(super) struct Condition {
 pub(super) enum Subject {
     Header(u32),
     Query(u32),
+    Method,
+    Port,
 }
 
 /// All conditions of all rules.
@@ -66,7 +70,7 @@ pub(super) struct AllNeeds {
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
     /// The values that conditions ask for.
-    values: Vec<u8>,
+    pub values: Vec<u8>,
 }
 
 /// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
@@ -144,9 +148,27 @@ fn header_kind(header: &HeaderMatch) -> Option<&TextKind> {
 pub(super) struct Names {
     list: Vec<Arc<str>>,
     numbers: BTreeMap<Arc<str>, u32>,
+    /// The numbers by names in any case.
+    index: Arc<ExactMap>,
 }
 
 impl Names {
+    /// To be called when all names have been learnt.
+    pub(super) fn finish(&mut self, seed: u64) -> Option<()> {
+        let mut index = ExactMap::new(seed);
+        for (name, number) in &self.numbers {
+            index.add_text(0, name.as_bytes(), &Found::one(*number))?;
+        }
+        index.freeze();
+        self.index = Arc::new(index);
+        Some(())
+    }
+
+    /// The number of a name in any case.
+    pub(super) fn find(&self, name: &[u8]) -> Option<u32> {
+        self.index.find_text::<true>(0, name)?.plain.first().map(|plain| plain.rank)
+    }
+
     /// All names, by their number.
     pub(super) fn list(&self) -> &[Arc<str>] {
         &self.list
@@ -171,6 +193,12 @@ impl Names {
 
     fn number(&self, name: &str) -> Option<u32> {
         self.numbers.get(name).copied()
+    }
+
+    /// Whether a name is that of a header and of nothing else.
+    pub(super) fn is_plain(&self, number: u32) -> bool {
+        let name = self.name(number);
+        !name.starts_with(':') && name != "host"
     }
 
     pub(super) fn name(&self, number: u32) -> &str {
@@ -284,13 +312,13 @@ impl AllNeeds {
     }
 
     /// The bit of a method; none for one that no rule names by a bit.
-    fn method_bit(&self, method: &[u8]) -> u16 {
+    pub(super) fn method_bit(&self, method: &[u8]) -> u16 {
         let other = || self.other_methods.iter().position(|other| other.as_bytes() == method);
         let place = method_place(method).or_else(|| OTHER_BITS.get(other()?).copied());
         place.map_or(0, |place| 1 << place)
     }
 
-    fn needs(&self, rule: u32) -> Needs {
+    pub(super) fn needs(&self, rule: u32) -> Needs {
         self.needs.get(rule as usize).copied().unwrap_or_default()
     }
 
@@ -312,6 +340,18 @@ impl AllNeeds {
         let needs = self.needs(rule);
         let alone = needs.flags == 0 && needs.port == 0 && u32::from(needs.count) == skip.count_ones();
         alone.then_some(needs.methods)
+    }
+
+    /// The methods of a rule, or its port, as what a request is looked up by.
+    pub(super) fn entry_values(&self, rule: u32, subject: Subject) -> Vec<Cow<'_, [u8]>> {
+        let Some(rule) = self.rules.get(rule as usize) else { return Vec::new() };
+        match subject {
+            Subject::Method => rule.methods().iter().map(|method| Cow::Borrowed(method.as_bytes())).collect(),
+            Subject::Port => {
+                rule.port().map(|port| Cow::Owned(port.to_be_bytes().to_vec())).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// What makes two rules ask the same, `skip` being known to hold. Conditions that are not
@@ -337,7 +377,7 @@ impl AllNeeds {
             Subject::Header(_) => {
                 self.rules.get(condition.rule as usize)?.headers().get(usize::from(condition.place))
             }
-            Subject::Query(_) => None,
+            _ => None,
         }
     }
 
@@ -346,115 +386,12 @@ impl AllNeeds {
             Subject::Query(_) => {
                 self.rules.get(condition.rule as usize)?.query().get(usize::from(condition.place))
             }
-            Subject::Header(_) => None,
+            _ => None,
         }
     }
 
     pub(super) fn size_bytes(&self) -> usize {
         size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice()) + self.values.len()
-    }
-}
-
-/// A request with what has been found out about it.
-pub(super) struct Probe<'t, 'r> {
-    pub all: &'t AllNeeds,
-    pub request: &'r Request<'r>,
-    pub path: &'r [u8],
-    pub query: &'r [u8],
-    /// The bit of its method, once it was asked for.
-    method: Option<u16>,
-    grpc: Option<bool>,
-    known: [u64; REMEMBERED as usize / 64],
-    held: [u64; REMEMBERED as usize / 64],
-}
-
-impl<'t, 'r> Probe<'t, 'r> {
-    #[inline]
-    pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
-        Self { all, request, path, query, method: None, grpc: None, known: [0; 4], held: [0; 4] }
-    }
-
-    /// Whether the request passes the conditions of `rule`, but for those in `skip`.
-    pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
-        let all = self.all;
-        let needs = all.needs(rule);
-        if !self.has_method(needs.methods) {
-            return false;
-        }
-        if needs.port != 0 && self.request.port != Some(needs.port) {
-            return false;
-        }
-        if needs.flags != 0 && !self.passes_flags(rule, needs.flags) {
-            return false;
-        }
-        (0_u32..)
-            .zip(all.conditions(rule))
-            .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
-    }
-
-    /// Whether the method of the request is one of these, none standing for all.
-    #[inline]
-    pub(super) fn has_method(&mut self, methods: u16) -> bool {
-        methods == 0 || methods & self.method() != 0
-    }
-
-    fn method(&mut self) -> u16 {
-        let (all, request) = (self.all, self.request);
-        *self.method.get_or_insert_with(|| request.method.map_or(0, |method| all.method_bit(method)))
-    }
-
-    fn passes_flags(&mut self, rule: u32, flags: u8) -> bool {
-        let scheme = self.request.scheme;
-        if flags & HTTP != 0 && scheme != Some(b"http") || flags & HTTPS != 0 && scheme != Some(b"https") {
-            return false;
-        }
-        if flags & GRPC != 0 {
-            let request = self.request;
-            if !*self.grpc.get_or_insert_with(|| Rule::asks_grpc(request)) {
-                return false;
-            }
-        }
-        if flags & UNUSUAL != 0 {
-            return self
-                .all
-                .rules
-                .get(rule as usize)
-                .is_some_and(|rule| rule.check_entry(self.request).is_ok());
-        }
-        true
-    }
-
-    fn holds(&mut self, condition: &Condition) -> bool {
-        if condition.memo == NOT_REMEMBERED {
-            return self.ask(condition);
-        }
-        let (word, bit) = (usize::from(condition.memo / 64), 1_u64 << (condition.memo % 64));
-        if self.known.get(word).is_some_and(|known| known & bit != 0) {
-            return self.held.get(word).is_some_and(|held| held & bit != 0);
-        }
-        let holds = self.ask(condition);
-        if let (Some(known), Some(held)) = (self.known.get_mut(word), self.held.get_mut(word)) {
-            *known |= bit;
-            *held |= if holds { bit } else { 0 };
-        }
-        holds
-    }
-
-    fn ask(&self, condition: &Condition) -> bool {
-        match condition.subject {
-            Subject::Header(number) => {
-                if let Some((start, end)) = condition.value {
-                    let value = self.all.values.get(start as usize..end as usize).unwrap_or_default();
-                    let name = self.all.headers.name(number);
-                    return self.request.any_numbered(name, number, &mut |other| same(other, value))
-                        == Some(true);
-                }
-                self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
-            }
-            Subject::Query(_) => {
-                self.all.query(condition).is_some_and(|query| query.matches_query(self.query))
-            }
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tables that are made from another one, and cost what they change.
 
+use super::build::{REGEX_LIMIT, check_regexes};
 use super::served::{Numbers, Served};
 use super::shard::{Shard, USUAL_RULES};
 use super::{HostIndex, HostMode, NONE, Numbered, RouteTable, TooLarge, number};
@@ -93,6 +94,10 @@ impl RouteTable {
             return Err(UpdateError::Together);
         }
         let mut next = self.clone();
+        if rules.iter().any(|rule| rule.patterns().any(|pattern| pattern.program_size() > 0)) {
+            let all = self.rules().map(|(_, rule)| rule).chain(&rules);
+            check_regexes(all.map(AsRef::as_ref), REGEX_LIMIT)?;
+        }
         next.learn(&rules)?;
         next.add(patterns)?;
         let places: BTreeSet<usize> = patterns.iter().filter_map(|pattern| next.place(pattern)).collect();
@@ -129,12 +134,15 @@ impl RouteTable {
 
     /// Gives numbers to headers that nobody asked about before.
     fn learn(&mut self, rules: &[Arc<Rule>]) -> Result<(), TooLarge> {
-        for rule in rules {
-            if !self.names.know(rule) {
-                Arc::make_mut(&mut self.names).learn(rule).ok_or(TooLarge::Places)?;
-            }
+        let unknown: Vec<_> = rules.iter().filter(|rule| !self.names.know(rule)).collect();
+        if unknown.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let names = Arc::make_mut(&mut self.names);
+        for rule in unknown {
+            names.learn(rule).ok_or(TooLarge::Places)?;
+        }
+        names.finish(self.seed).ok_or(TooLarge::Places)
     }
 
     /// Adds the patterns that are new, which lead nowhere yet.
