@@ -7,6 +7,7 @@ returns an object which exists already: what a match would cost if matching were
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import importlib.util
 import shlex
@@ -26,6 +27,7 @@ class NoCompilerError(Exception):
     """There is no compiler, or it refuses; the message says which."""
 
 
+@functools.cache
 def load() -> Callable[[str, str, str], object]:
     """``f3``, compiled into a temporary folder that is gone afterwards. Raises NoCompilerError."""
     with tempfile.TemporaryDirectory() as folder:
@@ -37,6 +39,15 @@ def load() -> Callable[[str, str, str], object]:
         module: Any = importlib.util.module_from_spec(spec)
         loader.exec_module(module)
         return module.f3  # type: ignore[no-any-return]
+
+
+def says() -> str:
+    """What F3 is in this run."""
+    try:
+        load()
+    except NoCompilerError as error:
+        return f"{F3_IN_F} calls of len, for want of a compiler: {error}"
+    return "a C function that reads three str as UTF-8"
 
 
 def _compile(built: Path) -> None:

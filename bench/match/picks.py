@@ -13,7 +13,9 @@ from .rounds import Candidate
 
 COUNTS = (2, 10, 100)
 PICKS = 10_000
+BATCH = 1_000
 LOOKED_EVERY = 100
+ONE_AT_ALL = {"match", "sticky", "smooth, 1,000 at once"}  # they pick nothing, one, or many
 # A table of one route: what is told apart here are ways to pick.
 REQUEST = {"path": "/", "host": "shop.example", "method": "GET"}
 
@@ -44,6 +46,16 @@ def _ours(names: list[str], given: list[int]) -> list[Candidate]:
             lambda match: match.target,
         ),
         Candidate("value", "pick(value)", {"pick": match.pick}, str),
+        Candidate("random", "pick()", {"pick": match.picker("random", seed=7).pick}, str),
+        Candidate("smooth", "pick()", {"pick": match.picker("smooth", seed=7).pick}, str),
+        Candidate("swrr", "pick()", {"pick": match.picker("swrr").pick}, str),
+        Candidate("sticky", "sticky(key)", {"sticky": match.sticky, "key": "user-7f3a"}, str),
+        Candidate(
+            "smooth, 1,000 at once",
+            "pick_many(len(batch))",
+            {"pick_many": match.picker("smooth").pick_many},
+            batch=BATCH,
+        ),
     ]
 
 
@@ -76,7 +88,9 @@ def _rivals(names: list[str], given: list[int]) -> list[Candidate]:
 
 def deviations(count: int) -> dict[str, float]:
     """How far, at worst, the count of a target is from its share at any hundred of 10,000 picks."""
-    return {one.name: deviation(one, count) for one in candidates(count) if one.name != "match"}
+    return {
+        one.name: deviation(one, count) for one in candidates(count) if one.name not in ONE_AT_ALL
+    }
 
 
 def deviation(candidate: Candidate, count: int) -> float:

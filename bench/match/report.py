@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import floor
 from .core import rustc
 from .goals import Goal, Measured
 from .rounds import Group, Spread, Times, of
@@ -33,13 +34,14 @@ def tell(group: Group) -> Told:
 
 
 def machine() -> dict[str, str]:
-    """On what it was measured."""
+    """On what it was measured, and against what."""
     return {
         "cpu": _cpu(),
         "cpus": str(os.cpu_count()),
         "system": platform.platform(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "rustc": rustc(),
+        "F3": floor.says(),
     }
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from timeit import Timer
 from typing import Any, NamedTuple
@@ -25,7 +25,8 @@ NS = 1e9
 class Candidate:
     """One way to answer: ``expression`` over the parts of a key (and ``names``); ``read`` turns what it
     gives into the name of a route. ``covers``: what of a request it looks at. With ``batch`` the
-    expression is over ``batch``, a list of so many keys. ``built_s``: how long it took to build."""
+    expression is over ``batch``, what ``pack`` has made, before, of a list of so many keys.
+    ``built_s``: how long it took to build."""
 
     name: str
     expression: str
@@ -33,6 +34,7 @@ class Candidate:
     read: Callable[[Any], str | None] = lambda _: None
     covers: str = ""
     batch: int = 0
+    pack: Callable[[Sequence[Any]], Any] = list
     built_s: float | None = None
 
     def answer(self, key: Sequence[Any], target: str) -> str | None:
@@ -104,11 +106,16 @@ def loop(candidate: Candidate, target: str, keys: Sequence[Any]) -> Callable[[],
     compiled anew, so that what the interpreter learns about the calls of one candidate is not
     taken from another."""
     if size := candidate.batch:
-        target, keys = "batch", [keys[i : i + size] for i in range(0, len(keys), size)]
+        target, keys = "batch", [*map(candidate.pack, batched(keys, size))]
     made: dict[str, Callable[..., None]] = {}
     parameters = ", ".join(["_keys", *candidate.names])
     exec(f"def run({parameters}):\n for {target} in _keys: {candidate.expression}", made)
     return functools.partial(made["run"], keys, *candidate.names.values())
+
+
+def batched(keys: Sequence[Any], size: int) -> Iterator[Sequence[Any]]:
+    """``itertools.batched``, which Python 3.11 has not."""
+    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 class _Run:

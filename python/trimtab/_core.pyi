@@ -278,7 +278,7 @@ class RouteTable:
         """The table of an Envoy v3 RouteConfiguration.
 
         ``source``: a document, YAML or JSON text, a file, or what Envoy's ``/config_dump`` answers;
-        ``name`` says which one where there are several. ``Match.data`` is an
+        ``name`` says which one where there are several. ``Match.data`` is a
         ``trimtab.providers.envoy_routes.EnvoyRoute``: its virtual host, what kind of action it is,
         and by which header it picks. A route to one cluster has it as its target, of weight 1.
 

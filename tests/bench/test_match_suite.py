@@ -147,11 +147,14 @@ def test_the_floor_reads_three_str_and_gives_what_is_there() -> None:
 
 
 def test_without_a_compiler_the_floor_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Then it is two calls of len, and the report tells."""
+    floor.load.cache_clear()
     monkeypatch.setattr(floor.sysconfig, "get_config_var", lambda _: "no-such-compiler")
     with pytest.raises(floor.NoCompilerError, match="no-such-compiler"):
         floor.load()
     three, length = suite.floors()
     assert three.expression == f"{length.expression}; {length.expression}"
+    assert floor.says().startswith("2 calls of len, for want of a compiler")
 
 
 def test_a_loop_evaluates_the_expression_for_each_key() -> None:
@@ -198,6 +201,14 @@ def test_what_was_not_measured_neither_holds_nor_fails() -> None:
     assert len({goal.what for goal in nothing}) == len(nothing) > 20
     assert {goal.holds for goal in nothing} == {None}
     assert Goal("x", 5, "picks", Spread(6, 6, 6)).holds is False
+
+
+def test_the_groups_of_pytest_benchmark_run() -> None:
+    """Each candidate of the smallest site and of the picks, once."""
+    command = [sys.executable, "-m", "pytest", "-q", "bench/match", "-k", "github-203 or test_pick"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert "skipped" not in done.stdout
 
 
 def test_a_run_writes_its_figures_and_check_fails_it(tmp_path: Path) -> None:
