@@ -10,8 +10,16 @@ RIVALS := $(VENV)/.rivals
 RUST   := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name Cargo.toml 2>/dev/null)
 PYTEST := $(BIN)/python -m pytest
 
+# What stable rustc needs to have a program tell libFuzzer which of its edges were taken.
+FUZZ_SECONDS ?= 10
+SOAK_TABLES  ?= 1000
+HOST          = $(shell rustc -vV | sed -n 's/host: //p')
+FUZZ_BUILD    = CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS=true RUSTFLAGS="--cfg fuzzing \
+  -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+  -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
+
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo demo-cluster test lint fmt oracle bench bench-match proto crds docs clean
+.PHONY: help setup tools demo demo-cluster test lint fmt fuzz oracle bench bench-match proto crds docs clean
 
 help: ## Show this help
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,11 +65,20 @@ lint: $(READY) ## Style, types, import rules, generated files
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python -m mypy.stubtest trimtab._core
 	$(BIN)/python -m trimtab.crds --check deploy/crds
+	$(BIN)/python -m trimtab.fields --check docs/appmesh-fields.md
 
 fmt: $(READY) ## Format everything
 	cargo fmt
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
+
+fuzz: ## Fuzz the matcher and its regexes: FUZZ_SECONDS for each, then SOAK_TABLES of 100 requests
+	@command -v c++ >/dev/null || { echo "the fuzzer needs a C++ compiler: install c++ (Debian: g++)"; exit 1; }
+	$(FUZZ_BUILD) cargo build --quiet --release --package trimtab-fuzz --bin fuzz_table --bin fuzz_regex --target $(HOST) --target-dir target/fuzz
+	for what in table regex; do mkdir -p target/fuzz/corpus/$$what; \
+	  target/fuzz/$(HOST)/release/fuzz_$$what target/fuzz/corpus/$$what -artifact_prefix=target/fuzz/ -max_total_time=$(FUZZ_SECONDS) \
+	  -max_len=2000 -timeout=10 -rss_limit_mb=2048 -verbosity=0 -print_final_stats=1 || exit 1; done
+	cargo run --quiet --release --package trimtab-fuzz --bin soak -- $(SOAK_TABLES)
 
 CASES ?= 1000000
 SEED  ?= 1
@@ -90,6 +107,7 @@ crds: $(READY) ## Generate the WeightPolicy CRD and its reference page
 
 docs: crds ## Generate the reference pages
 	$(BIN)/python -m trimtab.crds --reference docs/weightpolicy.md
+	$(BIN)/python -m trimtab.fields docs/appmesh-fields.md
 
 clean: ## Remove what was built here (not the cached servers)
 	rm -rf $(VENV) target report .mypy_cache .pytest_cache .ruff_cache

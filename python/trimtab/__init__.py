@@ -10,6 +10,7 @@ The route matcher is all that this package imports by itself:
 from trimtab._core import (
     HeaderMatch,
     Match,
+    Picker,
     QueryMatch,
     RouteTable,
     Rule,
@@ -20,6 +21,7 @@ from trimtab._core import (
 __all__ = [
     "HeaderMatch",
     "Match",
+    "Picker",
     "QueryMatch",
     "RouteTable",
     "Rule",

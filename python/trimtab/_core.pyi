@@ -10,9 +10,12 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
+from typing_extensions import Buffer
+
 __all__ = [
     "HeaderMatch",
     "Match",
+    "Picker",
     "QueryMatch",
     "RouteTable",
     "Rule",
@@ -36,6 +39,8 @@ _Request: TypeAlias = (
     | tuple[_Text, _Text | None, _Text | None]
     | tuple[_Text, _Text | None, _Text | None, _Headers | None]
 )
+
+_Column: TypeAlias = list[str] | list[bytes] | tuple[bytes, Buffer]
 
 class RuleError(ValueError):
     """A rule that cannot be honoured; ``rule`` and ``field`` say where."""
@@ -173,10 +178,59 @@ class Match:
     def target(self) -> str | None:
         """The name of the picked target, where the match comes from ``RouteTable.route``."""
     def pick(self, value: int) -> str:
-        """The name of the target that Envoy picks when it has drawn ``value`` (0 to 2**64 - 1).
+        """The name of the target that Envoy picks when it has drawn ``value`` (0 to 2**64 - 1):
+        ``value`` modulo the sum of the weights, in the half-open intervals of the list.
 
-        Raises ValueError when the rule has no targets.
+        This and the other picks raise ValueError when the rule has no targets.
         """
+    def sticky(self, key: _Text) -> str:
+        """The name of the target that ``key`` always gets, in every process and version.
+
+        By weighted rendezvous: a changed weight moves only the keys that it must. The cost grows
+        with the number of targets.
+        """
+    def split(self, picks: int) -> tuple[tuple[str, int], ...]:
+        """``picks`` (0 to 2**64 - 1) shared out by weight: pairs of name and number, in order.
+
+        What is owed is rounded down; what is left over goes to the largest remainders, the earlier
+        first. The numbers sum to ``picks``.
+        """
+    def picker(
+        self, mode: Literal["random", "smooth", "swrr"] = "random", *, seed: int | None = None
+    ) -> Picker:
+        """A sequence of picks from these targets."""
+
+@final
+class Picker:
+    """A sequence of picks from weighted targets, pairs of name and weight.
+
+    ``mode``: "random", each pick by chance; "smooth", in which every target has its share at any
+    time, to within a few picks; "swrr", nginx's smooth weighted round robin, whose cost grows with
+    the number of targets. The same ``seed`` (0 to 2**64 - 1) gives the same sequence ("swrr" has
+    only one); without one it is drawn anew, in forked processes too. Threads may share a picker:
+    each pick of the sequence is given once. A weight of zero is never picked.
+
+    Raises RuleError for weights that sum to zero or to more than 2**32 - 1.
+    """
+
+    def __new__(
+        cls,
+        targets: Sequence[tuple[str, int]],
+        mode: Literal["random", "smooth", "swrr"] = "random",
+        *,
+        seed: int | None = None,
+    ) -> Picker: ...
+    def pick(self) -> str:
+        """The name of the next target."""
+    def pick_many(self, count: int) -> list[str]:
+        """The names of the next ``count`` targets."""
+    @property
+    def targets(self) -> tuple[tuple[str, int], ...]: ...
+    @property
+    def mode(self) -> Literal["random", "smooth", "swrr"]: ...
+    @property
+    def seed(self) -> int | None:
+        """What the sequence depends on: given again, it gives the same one. None for "swrr"."""
 
 @final
 class RouteTable:
@@ -184,18 +238,22 @@ class RouteTable:
 
     ``order``: "listed" (Envoy: the first that matches) or "priority-then-length" (the lower priority
     number, none counting as 1001; then the longer path; exact before regex before prefix; the rule
-    with more conditions; the name). ``empty_hosts`` have no rule: their requests get no answer,
+    with more conditions; the name) or "gateway-api" (HTTPRoute's and GRPCRoute's: the best host
+    first, and the next best where none of its rules match; the longer gRPC service and method; exact
+    before regex before prefix; the longer path; a method; more headers, more query parameters; the
+    lower priority number, which stands for the older route; the name). ``empty_hosts`` have no rule: their requests get no answer,
     where those of a host that nobody names get the rules of ``*``. ``ignore_port`` looks up the host
-    of a request without its port.
+    of a request without its port. ``seed`` makes the picks of ``route`` repeatable.
     """
 
     def __new__(
         cls,
         rules: Iterable[Rule],
-        order: Literal["listed", "priority-then-length"] = "listed",
+        order: Literal["listed", "priority-then-length", "gateway-api"] = "listed",
         *,
         empty_hosts: Sequence[str] = (),
         ignore_port: bool = False,
+        seed: int | None = None,
     ) -> RouteTable: ...
     @staticmethod
     def from_manifests(
@@ -220,7 +278,7 @@ class RouteTable:
         """The table of an Envoy v3 RouteConfiguration.
 
         ``source``: a document, YAML or JSON text, a file, or what Envoy's ``/config_dump`` answers;
-        ``name`` says which one where there are several. ``Match.data`` is an
+        ``name`` says which one where there are several. ``Match.data`` is a
         ``trimtab.providers.envoy_routes.EnvoyRoute``: its virtual host, what kind of action it is,
         and by which header it picks. A route to one cluster has it as its target, of weight 1.
 
@@ -249,12 +307,17 @@ class RouteTable:
         host: _Text | None = None,
         method: _Text | None = None,
         headers: _Headers | None = None,
+        value: int | None = None,
         *,
-        value: int,
         scheme: _Text | None = None,
         port: int | None = None,
     ) -> Match | None:
-        """The same, with ``target`` as Envoy picks it when it has drawn ``value``."""
+        """The same, with ``target`` as Envoy picks it when it has drawn ``value`` (0 to 2**64 - 1).
+
+        Without a value a number is drawn: the next of the sequence that the table's ``seed`` gives,
+        of which threads that share the table each take their own. ``target`` is None when the rule
+        has no targets.
+        """
     def match_listed(
         self,
         path: _Text,
@@ -268,6 +331,21 @@ class RouteTable:
         """The answer of ``match`` by trying one rule after the other: what ``match`` is tested against."""
     def match_many(self, requests: Iterable[_Request]) -> list[Match | None]:
         """One answer for each request: a path, or a tuple of up to path, host, method, headers."""
+    def match_columns(
+        self,
+        paths: _Column,
+        hosts: _Column | _Text | None = None,
+        methods: _Column | _Text | None = None,
+    ) -> memoryview[int]:
+        """The ranks of the rules that get the requests: 32-bit numbers, 2**32 - 1 where none does.
+
+        ``paths``: a list of texts, or a tuple of bytes and offsets: all texts one after the other,
+        and where each begins and the last ends, as a buffer of 32 or 64-bit numbers (Arrow's
+        layout). ``hosts`` and ``methods`` are the same, or one for all. ``rule(rank)`` is the rule.
+        Other threads run meanwhile where no column is a list and there are 1,000 requests or more.
+
+        Raises ValueError for columns of different lengths, and for offsets that are out of order.
+        """
     def explain(
         self,
         path: _Text,
@@ -282,7 +360,34 @@ class RouteTable:
 
         The last is None for the one rule that gets it.
         """
+    def with_targets(self, targets: Mapping[str, Sequence[tuple[str, int]]]) -> RouteTable:
+        """The same table with other targets, by the names of rules.
+
+        What they ask stays, so nothing is compiled: microseconds, at any size. All rules of a name
+        are changed; they keep their ``data``. ``route`` goes on with the sequence that it has.
+
+        Raises ValueError for a name that no rule has, RuleError for weights that cannot be picked
+        from.
+        """
+    def with_host(self, hosts: str | Sequence[str], rules: Iterable[Rule]) -> RouteTable:
+        """The same table with these rules and no others for requests of these hosts.
+
+        The hosts that the rules name themselves do not count. No rules: requests that get no answer.
+        The cost is that of compiling the rules and some of other hosts, about 256 in all; for a host
+        that is new also that of the index of all hosts. A rule that stays keeps its rank; new ones
+        get ranks that nobody has.
+
+        Raises ValueError when the table would be too large.
+        """
+    def without_host(self, hosts: str | Sequence[str]) -> RouteTable:
+        """The same table without these hosts: their requests get the rules of the next best pattern.
+
+        A host that is not there is no error.
+        """
     @property
     def rules(self) -> tuple[Rule, ...]:
-        """The rules in the order in which they are tried."""
+        """The rules in the order in which they are tried; that of a rank where the table was built
+        at once (``rule`` finds it in every table)."""
+    def rule(self, rank: int) -> Rule | None:
+        """The rule of this rank, as ``match_columns`` gives it; None for one that no rule has."""
     def __len__(self) -> int: ...

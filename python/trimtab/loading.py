@@ -92,7 +92,9 @@ def load_routes(
     loaded = load_manifests([Path(path) for path in paths], tuple(values))
     reading = AppMesh().load(loaded.objects)
     missing = (*loaded.problems, *(d for found in reading.broken.values() for d in found))
-    errors = [str(problem) for problem in missing if problem.severity is Severity.ERROR]
+    errors = [
+        str(problem) for problem in loaded.located(missing) if problem.severity is Severity.ERROR
+    ]
     if errors:
         raise InvalidDocument("\n".join(errors))
     return gateway_routes(reading, gateway) if gateway else client_routes(reading)

@@ -88,6 +88,9 @@ def test_match_enters_at_a_service(mesh: Path) -> None:
         ('{"path": 1}', "-:1: a request is an object"),
         ('{"path": "/", "hots": "x"}', "-:1: hots: unknown field"),
         ('{"path": "/", "port": "80"}', "-:1: port: '80' is no int"),
+        ('{"path": "/", "random": false}', "-:1: random: False is no int"),
+        ('{"path": "/", "headers": {"x": ["a", null]}}', "-:1: headers: x: None is no text"),
+        ('{"path": "/\\ud800"}', "-:1: half a surrogate pair is no text"),
         ("{", "-:1: not JSON"),
     ],
 )

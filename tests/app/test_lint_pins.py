@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import random
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -51,12 +53,37 @@ def test_every_manifest_of_upstream_is_pinned(shared: Path) -> None:
     check(described(root, sorted(root.rglob("*.yaml"))), FIXTURES / "lint" / "upstream.pins")
 
 
+NOTE = Path(__file__).parents[2] / "docs" / "design" / "011-lint.md"
+
+
+def test_every_alarm_over_upstream_is_justified(shared: Path) -> None:
+    """Folder by folder, the errors and warnings are those that the design note gives reasons for."""
+    root = shared / "appmesh" / "manifests"
+    rows = re.findall(r"^\| ([\w, -]+) \| ([\w, ]+) \| .+ \|$", NOTE.read_text(), re.MULTILINE)
+    reasons = {name: codes.split(", ") for names, codes in rows[1:] for name in names.split(", ")}
+    alarms = {}
+    for folder in sorted(p for p in root.iterdir() if p.is_dir()):
+        _, answer = linted(folder)
+        told = {d["code"] for d in answer["diagnostics"] if d["severity"] != "info"}
+        alarms[folder.name] = sorted(told - {"PlaceholderUnfilled"})
+    assert {name: codes for name, codes in alarms.items() if codes} == reasons
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n"
+    for old, new in zip("abcdef", "bcdefg", strict=True)
+)
 PIECES = (
-    "${X}", "$X", "{{ .Values.x }}", "{{ if }}", "{{", "}}", "---\n", "...\n", "\t", "  ", "\n", ":",
-    ": ", "- ", "#", "'", '"', "|\n", ">\n", "&a ", "*a", "<<: *a\n", "!!int ", "!x ", "[", "]", "{",
-    "}", "%", "@", "null", "~", "0", "-1", "1e999", "99999999999999999999", "kind: List\nitems:\n",
-    "metadata:\n", "spec:\n", "\ue000", "\ue0000\ue001", "é", "\U0001f600", "\u2028", "\x85",
-    '"\\ud800"', "apiVersion: appmesh.k8s.aws/v1beta1\n", "weight: 0\n",
+    "${X}", "$X", "{{ .Values.x }}", "{{ if }}", "{{", "}}", "${X:-", "---\n", "--- ", "...\n", "\t",
+    "  ", "\n", "\r\n", "\r", ":", ": ", "- ", "#", "'", '"', "|\n", ">\n", "? ", "&a ", "*a",
+    "<<: *a\n", "<<: [*a, *a]\n", "<<: {x: 1}\n", "!!int ", "!!binary ", "!!float ", "!!set ", "!x ",
+    "%YAML 1.1\n", "[", "]", "{", "}", "%", "@", "`", "null", "~", "0", "-1", "0x1F", "010", "1_000",
+    "1e999", ".inf", ".nan", "99999999999999999999", "9" * 5000, "2026-11-26", "12:30:45",
+    "2026-11-26T12:00:00Z", "yes", "kind: List\nitems:\n", "metadata:\n", "spec:\n", "\ue000",
+    "\ue0000\ue001", "é", "\U0001f600", "\u2028", "\x85", "\x00", "\x07", "\ufeff", "\ufffe",
+    '"\\ud800"', '"\\x00"', "[" * 2000, "{a: " * 500, "a:\n  " * 200, BOMB,
+    "apiVersion: appmesh.k8s.aws/v1beta1\n", "weight: 0\n", "weight: 1.0\n", "weight: 1e1\n",
+    "spec: {}\nspec: {}\n", "name: [a]\n", "name: {a: b}\n", "1: 2\n", "true: x\n", ": x\n",
 )  # fmt: skip
 
 
@@ -91,6 +118,23 @@ def mutate(chance: random.Random, text: str, others: list[str]) -> str:
     return text
 
 
+def as_bytes(chance: random.Random, text: str) -> bytes:
+    """The text as a file, which may have a byte order mark, other line ends, another encoding, or a
+    byte that is none of it."""
+    raw = text.encode("utf-8", "surrogatepass")
+    action = chance.randrange(40)
+    if action == 0:
+        return b"\xef\xbb\xbf" + raw
+    if action == 1:
+        return raw.replace(b"\n", b"\r\n")
+    if action == 2:
+        return text.encode("utf-16", "surrogatepass")
+    if action == 3:
+        place = chance.randrange(len(raw) + 1)
+        return raw[:place] + bytes([chance.randrange(256)]) + raw[place:]
+    return raw
+
+
 def sources() -> list[str]:
     """The documents of every fixture, each by itself."""
     root = FIXTURES / "appmesh"
@@ -99,32 +143,42 @@ def sources() -> list[str]:
 
 
 def test_no_broken_document_ends_in_a_traceback(tmp_path: Path) -> None:
-    """Thousands of documents broken as texts, through the whole command, as text and as JSON, with
-    and without values, and through the graph; the whole mesh beside them is always read."""
+    """20,000 documents broken as texts, through the whole command, as text and as JSON, with and
+    without values, linted, fixed and drawn; the whole mesh beside them is always read, and what is
+    said of each document has its place."""
     chance = random.Random(4)
     documents = sources()
     base = tmp_path / "base.yaml"
     base.write_text((FIXTURES / "appmesh" / "base.yaml").read_text())
-    broken = tmp_path / "broken.yaml"
     told = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="backslashreplace")
     count = 0
     while count < MUTANTS:
         texts = [mutate(chance, chance.choice(documents), documents) for _ in range(25)]
-        broken.write_text("---\n".join(texts), encoding="utf-8", newline="")
+        broken = tmp_path / ("broken.json" if chance.random() < 0.05 else "broken.yaml")
+        broken.write_bytes(as_bytes(chance, "---\n".join(texts)))
         count += len(texts)
         values = ("X=1", "x=[a]") if chance.random() < 0.5 else ()
+        as_json = chance.random() < 0.5
         with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             status = lint_command(
                 [base, broken],
                 xds=chance.random() < 0.1,
                 strict=False,
-                fix=False,
+                fix=not values and chance.random() < 0.1,
                 values=values,
-                as_json=chance.random() < 0.5,
+                as_json=as_json,
             )
+        assert status in (0, 1)
+        if as_json:
+            told.seek(0)
+            answer = json.loads(told.read())
+            assert answer["objects"] >= 6
+            placed = [d for d in answer["diagnostics"] if d["object"] and d["code"] != "AM201"]
+            assert all(d["line"] for d in placed if not d["object"].startswith("Namespace"))
+        with contextlib.redirect_stdout(told), contextlib.redirect_stderr(told):
             graph_command(
                 [base, broken], chance.choice(("text", "dot", "svg", "json")), values=values
             )
-        assert status in (0, 1)
+        broken.unlink()
         told.seek(0)
         told.truncate()

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,9 @@ sys.path.insert(0, str(BENCH))
 
 import lint_scale  # noqa: E402 - the benchmark is no package
 
-from trimtab.providers.appmesh import checks, reading  # noqa: E402
+from trimtab.core.model import ObjectRef  # noqa: E402
+from trimtab.providers.appmesh import reading  # noqa: E402
+from trimtab.providers.appmesh.checks.cells import Cells  # noqa: E402
 
 
 @pytest.mark.parametrize("layout", ["many", "one"])
@@ -25,35 +28,67 @@ def test_5000_resources_fit(layout: str) -> None:
         [*command, "--changes", "3", "--json"], check=True, capture_output=True, text=True
     )
     (found,) = json.loads(told.stdout)
-    assert (found["resources"], found["diagnostics"], found["routes"]) == (5002, 0, 2000)
+    assert (found["resources"], found["diagnostics"], found["routes"]) == (5003, 0, 2000)
     assert found["peak_mib"] <= 200
+    assert found["changes"].keys() == lint_scale.EDITS.keys()
 
 
+# What each change makes a reader read and the checks look at, beside what it changes itself.
+TOUCHED = {
+    "weights": {"VirtualRouter s0", "VirtualService s0", "GatewayRoute s0"},
+    "service name": {"VirtualService s0", "GatewayRoute s0"},
+    "route match": {"GatewayRoute s0"},
+    "node backend": {"VirtualNode s0-a", "VirtualRouter s0"},
+    "node deleted": {"VirtualNode s0-a", "VirtualRouter s0"},
+    "mesh egress": {"Mesh m"},
+    "gateway port": {"VirtualGateway door"},
+    "comment above": set(),
+}
+
+
+@pytest.mark.parametrize("name", TOUCHED)
 @pytest.mark.parametrize("layout", ["many", "one"])
 async def test_a_change_touches_what_it_concerns(
-    tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, layout: str, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of 5,000 resources one change reads one document again, and checks the router and who leads
-    to it."""
-    rewrite = lint_scale.write_mesh(tmp_path, 5000, layout)
-    mesh = lint_scale.Mesh(tmp_path)
+    """Of 500 resources a change reads one document again, and checks it and who leads to it."""
+    files, mesh = lint_scale.prepare(tmp_path, 500, layout)
     await mesh.read()
     mesh.lint()
     parsed = mesh.store._folder.parsed
-    read, looked = [], []
-    real_read, real_look = reading.read_document, checks.Checks._look_at
+    read, looked = [], set()
+    real_read, real_again = reading.read_document, Cells._again
+
+    def again(cells: Cells[Any], reading: Any, names: Any, ref: ObjectRef) -> bool:
+        looked.add(f"{ref.kind} {ref.name}")
+        return real_again(cells, reading, names, ref)
+
     monkeypatch.setattr(reading, "read_document", lambda o: read.append(o.ref) or real_read(o))
-    monkeypatch.setattr(
-        checks.Checks, "_look_at", lambda c, r, ref: looked.append(ref) or real_look(c, r, ref)
-    )
-    rewrite(20)
+    monkeypatch.setattr(Cells, "_again", again)
+    edit = lint_scale.EDITS[name]
+    files.put(edit.part, edit.text(0))
     await mesh.read()
     mesh.lint()
-    mesh.resolve_one(20)
-    assert mesh.store._folder.parsed == parsed + 1
-    assert read == [lint_scale.ROUTER]
-    assert {(ref.kind, ref.name) for ref in looked} == {
-        ("VirtualRouter", "s0"),
-        ("VirtualService", "s0"),
-        ("GatewayRoute", "s0"),
-    }
+    gone = name == "node deleted"
+    assert mesh.store._folder.parsed - parsed <= 1
+    assert len(read) == int(bool(TOUCHED[name]) and not gone)
+    assert looked == TOUCHED[name]
+
+
+@pytest.mark.parametrize("layout", ["many", "one"])
+async def test_after_every_change_all_is_as_if_read_anew(tmp_path: Path, layout: str) -> None:
+    """Every edit of the benchmark, there and back: objects, places and findings are those of a new
+    store and a new provider."""
+    files, mesh = lint_scale.prepare(tmp_path, 50, layout)
+    for turn in (0, 1):
+        for edit in lint_scale.EDITS.values():
+            files.put(edit.part, edit.text(turn))
+            await mesh.read()
+            mesh.lint()
+            anew = lint_scale.Mesh(tmp_path)
+            await anew.read()
+            anew.lint()
+            assert mesh.objects == anew.objects
+            assert mesh.reading.diagnostics == anew.reading.diagnostics
+            for ref in anew.objects:
+                assert mesh.store.where(ref, "spec") == anew.store.where(ref, "spec")

@@ -92,6 +92,19 @@ def test_a_host_without_rules_answers_nothing() -> None:
         RouteTable([], empty_hosts=["a*b"])
 
 
+def test_the_port_of_a_host_may_count_for_nothing() -> None:
+    """Whatever follows the last colon; the whole host stays what conditions on :authority see."""
+    rules = [
+        Rule("bare", hosts=["a.b"], headers=[HeaderMatch(":authority", suffix=":80")]),
+        Rule("any", hosts=["a.b", "[::1]"]),
+        Rule("ported", hosts=["c:80"]),
+    ]
+    ported, bare = RouteTable(rules), RouteTable(rules, ignore_port=True)
+    hosts = ["a.b:80", "a.b:81", "a.b", "[::1]:80", "c:80"]
+    assert [winner(ported, "/", host) for host in hosts] == [None, None, "any", None, "ported"]
+    assert [winner(bare, "/", host) for host in hosts] == ["bare", "any", "any", "any", None]
+
+
 def test_a_match_knows_its_rule() -> None:
     """Names, weights and the caller's own data come back; the same match is the same object."""
     data = object()

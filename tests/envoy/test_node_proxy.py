@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from xds_harness.documents import mesh, node, router, rule, service, weigh
+from xds_harness.documents import document, mesh, node, router, rule, service, weigh
 from xds_harness.tcp import connect, redirected, speaker
 from xds_harness.world import Client, applications, control_plane, envoy_of
 
@@ -48,6 +48,31 @@ async def test_out_by_host_and_in_to_the_application(tmp_path: Path) -> None:
             assert (await inward.ask("/y", "anything")).seen["backend"] == "own"
             assert await plane.apply(router("split", rule("all", {"a": 0, "b": 100}))) == {}
             assert (await out.ask("/", "split.shop")).seen["backend"] == "b"
+
+
+async def test_backends_by_group(tmp_path: Path) -> None:
+    """What a node may call by its groups it can call: the members of one, or with ``*`` every
+    service of the namespace; a change of the group is a change of the proxy."""
+    ports = Ports(free_port(), free_port())
+    async with applications("a", "b") as apps:
+        caller = node("caller", 80)
+        caller["spec"]["backendGroups"] = [{"name": "some"}]
+        documents = [mesh(), caller, document("BackendGroup", "some", {"virtualservices": []})]
+        for app in apps:
+            documents += [service(app.name, node=app.name), node(app.name, app.port)]
+        async with (
+            control_plane(*documents, ports=ports) as plane,
+            envoy_of(plane, tmp_path, CALLER),
+            Client(ports.egress) as out,
+        ):
+            assert (await out.ask("/", "a.shop")).status == 404
+            group = {"virtualservices": [{"name": "a"}]}
+            assert await plane.apply(document("BackendGroup", "some", group)) == {}
+            assert (await out.ask("/", "a.shop")).seen["backend"] == "a"
+            assert (await out.ask("/", "b.shop")).status == 404
+            caller["spec"]["backendGroups"] = [{"name": "*"}]
+            assert await plane.apply(caller) == {}
+            assert (await out.ask("/", "b.shop")).seen["backend"] == "b"
 
 
 async def test_tcp_by_weight(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from trimtab.providers.appmesh import AppMesh, AppMeshReading, lint_xds
 from trimtab.providers.appmesh.envoy import HONOURED, NodeId, Translator
 from trimtab.providers.appmesh.envoy.translate import CLUSTER, LISTENER, ROUTE
 from trimtab.providers.appmesh.model import (
+    BackendGroupSpec,
     GatewayRouteSpec,
     MeshSpec,
     VirtualGatewaySpec,
@@ -278,6 +279,7 @@ def test_every_honoured_path_is_a_field() -> None:
         "VirtualService": VirtualServiceSpec,
         "VirtualRouter": VirtualRouterSpec,
         "VirtualNode": VirtualNodeSpec,
+        "BackendGroup": BackendGroupSpec,
     }
     for path in HONOURED:
         kind, *names = path.split(".")

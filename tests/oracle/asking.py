@@ -55,10 +55,10 @@ def envoy_of(
     of the patterns ``refused``, which we refuse."""
     patterns = [_with_pattern(pattern) for pattern in refused]
     with TellingEnvoy.serving([*documents, *patterns], CLUSTERS) as envoy:
-        reasons = envoy.refusals()
+        refused_here = envoy.refused()
         for number, document in enumerate([*documents, *patterns]):
-            if (number in reasons) != (number >= len(documents)):
-                reason = reasons.get(number, "it takes a pattern that we refuse")
+            if (number in refused_here) != (number >= len(documents)):
+                reason = envoy.refusals().get(number, "Envoy takes a pattern that we refuse")
                 raise DifferenceError(document, None, None, reason.splitlines()[-1])
         yield envoy
 
@@ -112,8 +112,11 @@ def smallest(difference: DifferenceError, read: Read) -> DifferenceError:
 
 def _still_different(difference: DifferenceError, read: Read) -> Iterator[DifferenceError]:
     asked = difference.asked
-    tables = []
-    for document in _smaller(difference.document):
+    tables: list[tuple[dict[str, Any], RouteTable]] = []
+    answered = difference.answers or ()
+    for document in _smaller(difference.document, {route for route, _ in filter(None, answered)}):
+        if document == difference.document or len(tables) == 100:
+            continue
         try:
             tables.append((document, read(document)))
         except InvalidDocument:
@@ -121,7 +124,7 @@ def _still_different(difference: DifferenceError, read: Read) -> Iterator[Differ
     if asked is None or not tables:
         return
     with TellingEnvoy.serving([document for document, _ in tables], CLUSTERS) as envoy:
-        refused = envoy.refusals()
+        refused = envoy.refused()
         for number, (document, table) in enumerate(tables):
             if number in refused:
                 continue
@@ -131,8 +134,10 @@ def _still_different(difference: DifferenceError, read: Read) -> Iterator[Differ
                 yield DifferenceError(document, asked, answers)
 
 
-def _smaller(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The document without one of its virtual hosts, domains, routes or conditions."""
+def _smaller(document: dict[str, Any], names: set[str]) -> Iterator[dict[str, Any]]:
+    """The document with the routes called ``names`` alone, and without one of its virtual hosts,
+    domains, routes or conditions."""
+    yield _only(document, names)
     for path in _items(document, ()):
         smaller = copy.deepcopy(document)
         inner: Any = smaller
@@ -140,6 +145,14 @@ def _smaller(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
             inner = inner[step]
         del inner[path[-1]]
         yield smaller
+
+
+def _only(document: dict[str, Any], names: set[str]) -> dict[str, Any]:
+    hosts = [
+        {**host, "routes": [route for route in host["routes"] if route["name"] in names]}
+        for host in document["virtual_hosts"]
+    ]
+    return {**document, "virtual_hosts": [host for host in hosts if host["routes"]]}
 
 
 def _items(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:

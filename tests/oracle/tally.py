@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from oracle.tables import TableCase
 
@@ -22,6 +23,7 @@ _KINDS = {
     "match regex": "regex",
     "be a whole number in": "range",
 }
+_AS_EMPTY = " (absent counts as empty)"
 _SUBJECT = re.compile(r'(header|query parameter) "([^"]*)" must (not )?(.*)', re.DOTALL)
 _KIND = re.compile("|".join(_KINDS))
 
@@ -81,36 +83,35 @@ class Tally:
 
 def _failed(reason: str, asked: Asked) -> Iterator[str]:
     """The labels of the condition that a rule says it failed by."""
+    labels, of, name = _read(reason)
+    yield from labels
+    if of and _repeats(asked, of, name):
+        yield f"{of}: repeated"
+
+
+@lru_cache(1 << 16)
+def _read(reason: str) -> tuple[tuple[str, ...], str, str]:
+    """The labels of a reason; for a header or query parameter which of the two, and its name."""
     if found := _SUBJECT.match(reason):
         subject, name, inverted, asks = found.groups()
         of = "header" if subject == "header" else "query"
         kind = _KINDS[_KIND.match(asks)[0]]  # type: ignore[index]
-        yield f"{of}: {kind}{', any case' if _folds(asks) else ''}"
-        if inverted:
-            yield "header: invert"
-        if asks.endswith(" (absent counts as empty)"):
-            yield "header: missing as empty"
-        if _repeats(asked, of, name):
-            yield f"{of}: repeated"
-    elif reason.startswith("path must "):
-        kind = _KINDS.get(
-            _KIND.match(reason.removeprefix("path must "), 0) and _first(reason), "separated"
-        )
-        yield f"path: {kind}{', any case' if _folds(reason) else ''}"
-    else:
-        known = {"method": "method", "scheme": "scheme", "content-type": "grpc"}
-        first = reason.partition(" ")[0]
-        if first in known:
-            yield known[first]
-
-
-def _first(reason: str) -> str:
-    found = _KIND.match(reason.removeprefix("path must "))
-    return found[0] if found else ""
+        labels = [f"{of}: {kind}{', any case' if _folds(asks) else ''}"]
+        labels += ["header: invert"] if inverted else []
+        labels += ["header: missing as empty"] if asks.endswith(_AS_EMPTY) else []
+        return tuple(labels), of, name
+    if reason.startswith("path must "):
+        found = _KIND.match(reason.removeprefix("path must "))
+        # The one kind that is told in other words: "be ... or continue it with '/'".
+        kind = _KINDS[found[0]] if found else "separated"
+        return (f"path: {kind}{', any case' if _folds(reason) else ''}",), "", ""
+    known = {"method": "method", "scheme": "scheme", "content-type": "grpc"}
+    first = reason.partition(" ")[0]
+    return ((known[first],) if first in known else ()), "", ""
 
 
 def _folds(text: str) -> bool:
-    return text.removesuffix(" (absent counts as empty)").endswith(" in any case")
+    return text.removesuffix(_AS_EMPTY).endswith(" in any case")
 
 
 def _passed(case: TableCase, asked: Asked, found: Match) -> Iterator[str]:

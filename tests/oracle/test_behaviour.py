@@ -9,7 +9,6 @@ import pytest
 from oracle.conftest import Gets
 from oracle.documents import for_path, header, host, only, query, table, to, with_x
 
-from trimtab import RouteTable
 from trimtab.testbed.telling_envoy import Asked, TellingEnvoy
 
 
@@ -263,7 +262,7 @@ def test_a_path_regex_takes_the_whole_path(gets: Gets) -> None:
     assert passing(gets, document, requests) == ["/a", "/ab", "/ab?q"]
 
 
-# --- gRPC, order, picks ---------------------------------------------------------------------------
+# --- gRPC and order ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -305,28 +304,25 @@ def test_routes_without_a_cluster_match_too(gets: Gets) -> None:
         assert gets(document, for_path(f"/{name[0]}")) == name
 
 
-def test_weighted_clusters_are_picked_by_half_open_intervals(envoy: TellingEnvoy) -> None:
-    """3, 0 and 7 of 10: over a whole number of cycles exactly these shares, in list order."""
-    weights = [("c0", 3), ("c1", 0), ("c2", 7)]
-    clusters = [{"name": name, "weight": weight} for name, weight in weights]
-    picked = {"weighted_clusters": {"clusters": clusters, "header_name": "x-rand"}}
-    document = table(host("v", ["*"], to("w", route=picked)))
-    numbers = [*range(50), 2**64 - 1, 2**63, 10**19]
-    asked = [Asked(b"/", fields=((b"x-rand", b"%d" % number),)) for number in numbers]
-    seen = envoy.ask(envoy.add(document), asked)
-    match = RouteTable.from_envoy(document).match("/")
-    assert match is not None
-    assert [one.cluster for one in seen if one] == [match.pick(number) for number in numbers]
-    assert [one.cluster for one in seen[:10] if one] == ["c0"] * 3 + ["c2"] * 7
+# --- size ------------------------------------------------------------------------------------------
 
 
-def test_a_total_weight_of_older_envoys_counts_for_nothing(envoy: TellingEnvoy) -> None:
-    """Only the sum does."""
-    clusters = [{"name": "c0", "weight": 1}, {"name": "c1", "weight": 1}]
-    picked = {"clusters": clusters, "header_name": "x-rand", "total_weight": 100}
-    document = table(host("v", ["*"], to("w", route={"weighted_clusters": picked})))
-    asked = [Asked(b"/", fields=((b"x-rand", b"%d" % number),)) for number in range(6)]
-    seen = envoy.ask(envoy.add(document), asked)
-    match = RouteTable.from_envoy(document).match("/")
-    assert match is not None
-    assert [one.cluster for one in seen if one] == [match.pick(n) for n in range(6)]
+def test_long_paths_and_many_headers_are_like_short_and_few(gets: Gets) -> None:
+    """8 KB of path, ninety headers, a value of 4 KB."""
+    long = "/" + "a" * 8191
+    document = table(
+        host(
+            "v",
+            ["*"],
+            to("exact", {"path": long}),
+            to("regex", {"safe_regex": {"regex": "/(a|b)*b"}}),
+            to("value", {"prefix": "/v", "headers": [{"name": "x", **exact("v" * 4096)}]}),
+            to("last", {"prefix": "/v", "headers": [{"name": "x89", **exact("89")}]}),
+        )
+    )
+    many = tuple((b"x%d" % i, b"%d" % i) for i in range(90))
+    assert gets(document, for_path(long)) == "exact"
+    assert gets(document, for_path(f"{long}a")) == ""
+    assert gets(document, for_path(f"{long}b?q")) == "regex"
+    assert gets(document, Asked(b"/v", fields=((b"x", b"v" * 4096),))) == "value"
+    assert gets(document, Asked(b"/v", fields=((b"x", b"v" * 4097), *many))) == "last"

@@ -12,11 +12,15 @@ import pytest
 from cluster.gate import Gate, Lost
 from steering.world import World, world
 from xds_harness import documents as docs
-from xds_harness.world import Load
+from xds_harness.tcp import redirected
+from xds_harness.traffic import WIRES, asking, backends
+from xds_harness.world import Load, control_plane, envoy_of
 
+from trimtab.core.model import PatchOp
 from trimtab.errors import Refused
 from trimtab.providers.appmesh import AppMesh, insertion
-from trimtab.testbed.processes import Cluster
+from trimtab.providers.appmesh.envoy import Ports
+from trimtab.testbed.processes import Cluster, free_port
 
 pytestmark = pytest.mark.usefixtures("envoy_binary")
 SERVICE = docs.reference(docs.service("pay"))
@@ -73,7 +77,11 @@ async def test_a_router_comes_and_goes_and_no_request_is_lost(
             assert code == 0
             assert json.loads(said)["callers"] == [f"GatewayRoute {namespace}/door"]
             assert provider(mesh) == ROUTER
-            targets = mesh.get("virtualrouters", "pay-v1")["spec"]["routes"][0]["httpRoute"]
+            router = mesh.get("virtualrouters", "pay-v1")
+            assert router["metadata"]["labels"] == {"app.kubernetes.io/managed-by": "trimtab"}
+            owners = [owner["uid"] for owner in router["metadata"]["ownerReferences"]]
+            assert owners == [mesh.uid("virtualservices", "pay-v1")]
+            targets = router["spec"]["routes"][0]["httpRoute"]
             assert targets["action"]["weightedTargets"] == [
                 {"virtualNodeRef": {"name": "pay-v1"}, "weight": 100}
             ]
@@ -96,12 +104,11 @@ WRITES = {
 }
 
 
-@pytest.mark.parametrize("arrived", [True, False], ids=["written", "on_its_way"])
-async def test_killed_at_any_write_it_is_completed_by_asking_again(
-    cluster: Cluster, namespace: str, tmp_path: Path, arrived: bool
+async def test_killed_after_any_write_it_is_completed_by_asking_again(
+    cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """After kill -9 at each of its writes every request is answered as before, and asking again ends
-    where it should, whether the write had arrived or not."""
+    """After kill -9 at each of its writes every request is answered as before, and asking again
+    goes on from there."""
     gate = Gate(cluster)
     async with (
         gate.open(tmp_path) as kubeconfig,
@@ -110,7 +117,7 @@ async def test_killed_at_any_write_it_is_completed_by_asking_again(
         await without_router(mesh)
 
         async def killed(command: str, write: tuple[str, str]) -> None:
-            gate.lost = Lost(*write, arrived=arrived)
+            gate.lost = Lost(*write, arrived=True)
             gate.missed.clear()
             process = await started(mesh, command, kubeconfig=kubeconfig)
             await asyncio.wait_for(gate.missed.wait(), 30)
@@ -133,7 +140,12 @@ def shop() -> docs.Store:
     caller = docs.node("web", 80, backends=["pay"])
     route = docs.gateway_route("door", {"prefix": "/"}, "pay")
     nodes = docs.node("pay", {8080: "http", 9090: "grpc", 7070: "tcp"})
-    return docs.Store(docs.mesh(), route, caller, docs.service("pay", node="pay"), nodes)
+    by_group, by_star = docs.node("kiosk", 80), docs.node("till", 80)
+    by_group["spec"]["backendGroups"] = [{"name": "paying"}]
+    by_star["spec"]["backendGroups"] = [{"name": "*"}]
+    group = docs.document("BackendGroup", "paying", {"virtualservices": [{"name": "pay"}]})
+    called = [docs.service("pay", node="pay"), nodes, group]
+    return docs.Store(docs.mesh(), route, caller, by_group, by_star, *called)
 
 
 def applied(store: docs.Store, steps: insertion.Steps, count: int) -> None:
@@ -151,11 +163,12 @@ def applied(store: docs.Store, steps: insertion.Steps, count: int) -> None:
 
 @pytest.mark.parametrize("done", [0, 1, 2])
 def test_either_way_half_done_is_completed(done: int) -> None:
-    """Wherever it was interrupted, asking again ends where it should, and the way back begins."""
+    """Wherever it was interrupted, asking again ends where it should, and the way back begins; who
+    calls the service, by a route, one by one or by a group, is told."""
     store, mesh = shop(), AppMesh()
     before = store.get("VirtualService", "pay")["spec"]
     steps = insertion.insert(mesh.load(store.objects), SERVICE)
-    assert [str(caller.name) for caller in steps.callers] == ["door", "web"]
+    assert [caller.name for caller in steps.callers] == ["door", "kiosk", "till", "web"]
     applied(store, steps, done)
     applied(store, insertion.insert(mesh.load(store.objects), SERVICE), 2)
     assert insertion.insert(mesh.load(store.objects), SERVICE).changes == ()
@@ -170,8 +183,67 @@ def test_either_way_half_done_is_completed(done: int) -> None:
     assert not any(ref.kind == "VirtualRouter" for ref in store.objects)
 
 
+def test_a_node_in_another_namespace_is_led_to_and_back() -> None:
+    """The router of a service stands beside it, wherever its node stands."""
+    store, mesh = shop(), AppMesh()
+    far = docs.document("VirtualNode", "pay", store.get("VirtualNode", "pay")["spec"], "till")
+    service = docs.service("pay", node="pay")
+    service["spec"]["provider"]["virtualNode"]["virtualNodeRef"]["namespace"] = "till"
+    store.remove("VirtualNode", "pay")
+    store.put(far, service)
+    applied(store, insertion.insert(mesh.load(store.objects), SERVICE), 2)
+    reading = mesh.load(store.objects)
+    keys = {t.telemetry for r in reading.resolve(SERVICE, ()).routes for t in r.targets}
+    assert "cds_egress_m_pay_till_http_8080" in keys
+    applied(store, insertion.remove(reading, SERVICE), 2)
+    assert store.get("VirtualService", "pay")["spec"] == service["spec"]
+
+
+def test_only_what_was_read_is_written() -> None:
+    """Every patch and every deletion is for the version that was looked at."""
+    store, mesh = shop(), AppMesh()
+    for steps in (insertion.insert, insertion.remove):
+        todo = steps(mesh.load(store.objects), SERVICE)
+        for change in todo.changes:
+            if change.verb != "create":
+                version = store.objects[change.ref].version
+                assert change.ops[0] == PatchOp("test", "/metadata/resourceVersion", version)
+        applied(store, todo, 2)
+
+
+@pytest.mark.parametrize("form", WIRES)
+async def test_nobody_notices_an_inserted_router(tmp_path: Path, form: str) -> None:
+    """Whatever the node speaks, its callers are answered through the router as without it, after
+    each write of either way."""
+    wire, door = WIRES[form], free_port()
+    async with backends(wire, ["app"]) as ports:
+        app = docs.node("app", ports["app"], wire)
+        documents = [docs.mesh(), docs.service("pay", node="app"), app]
+        documents += [docs.node("caller", 80, backends=["pay"]), docs.gateway(door, protocol=wire)]
+        documents += [docs.gateway_route("door", {"prefix": "/"}, "pay")]
+        if wire == "tcp":
+            documents = documents[:-2]  # a gateway knows no TCP: the caller's proxy is asked
+        who = "mesh/m/virtualNode/caller_shop" if wire == "tcp" else docs.GATEWAY_ID
+        how = {} if wire == "tcp" else {"path": "/a.B/C"}
+        async with control_plane(*documents, ports=Ports(free_port(), door)) as plane:
+            plane.patch = redirected
+            async with envoy_of(plane, tmp_path, who), asking(wire, door, ports["app"]) as ask:
+                assert await ask(**how) == "app"
+                for steps in (insertion.insert, insertion.remove):
+                    while (todo := steps(plane.reading, SERVICE)).changes:
+                        applied(plane.store, todo, 1)
+                        assert await plane.apply() == {}
+                        assert await ask(**how) == "app"
+                        if docs.reference(docs.router("pay")) not in plane.store.objects:
+                            break
+        assert (
+            plane.store.get("VirtualService", "pay")["spec"] == docs.service("", node="app")["spec"]
+        )
+
+
 def test_what_is_not_ours_or_divides_is_left_alone() -> None:
-    """A router of a person is neither taken over nor removed, and one that divides stays."""
+    """A router of a person is neither taken over nor removed; one that divides, or that somebody
+    else has come to use, stays."""
     store, mesh = shop(), AppMesh()
     store.put(docs.router("pay", docs.rule("all", {"pay": 1})))
     with pytest.raises(Refused, match="not Trimtab's"):
@@ -180,6 +252,10 @@ def test_what_is_not_ours_or_divides_is_left_alone() -> None:
         insertion.remove(mesh.load(store.objects), SERVICE)
     store = shop()
     applied(store, insertion.insert(mesh.load(store.objects), SERVICE), 2)
+    store.put(docs.service("other", router="pay"))
+    with pytest.raises(Refused, match="provider of VirtualService shop/other too"):
+        insertion.remove(mesh.load(store.objects), SERVICE)
+    store.remove("VirtualService", "other")
     router = store.get("VirtualRouter", "pay")
     targets = router["spec"]["routes"][0]["httpRoute"]["action"]["weightedTargets"]
     targets.append({"virtualNodeRef": {"name": "web"}, "weight": 1})

@@ -50,8 +50,9 @@ def written(mesh: World) -> object:
     return [route["spec"] for route in routes], full, mesh.weights()
 
 
-@pytest.mark.parametrize("arrived", [True, False], ids=["written", "on_its_way"])
-@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize(
+    ("name", "arrived"), [*((way, True) for way in WAYS), ("resolve", False), ("lane", False)]
+)
 async def test_undone_after_kill_9_in_the_middle(
     cluster: Cluster, namespace: str, tmp_path: Path, name: str, arrived: bool
 ) -> None:

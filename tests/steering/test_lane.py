@@ -111,10 +111,10 @@ async def test_a_lane_is_deleted_when_it_is_done(
 async def test_a_policy_that_asks_for_another_lane_gets_it(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
-    """After a change of the match the old lane goes and a new one comes."""
+    """After a change of the match, which is another release, the old lane goes and a new one comes."""
     async with world(cluster, namespace, tmp_path) as mesh:
-        mesh.ask_for(lane(), step_seconds=600)
-        await mesh.until(lambda: stands(mesh), "open")
-        mesh.ask_for(lane("{headers: [{name: x-staff}]}"), revision="r2", step_seconds=600)
+        mesh.ask_for(lane())
+        await mesh.until(lambda: mesh.phase() == "promoted", "promoted")
+        mesh.ask_for(lane("{headers: [{name: x-staff}]}"), step_seconds=600)
         await mesh.await_served(NEW, 40, headers=[("x-staff", "yes")])
         await mesh.await_served(MAIN, 40, **HEADER)

@@ -40,10 +40,12 @@ async def test_a_bad_release_is_rolled_back_and_stays_back(
         before = mesh.get("gatewayroutes", "door")["spec"]
         mesh.ask_for(RETARGET, step_seconds=600)
         await mesh.until(lambda: mesh.leads_to() == "pay-v2", "switched")
+        await mesh.until(lambda: mesh.verified(0, 1), "verified")
         await mesh.until(lambda: mesh.phase() == "aborted", "aborted", errors=10)
+        await mesh.until(lambda: mesh.verified(1, 0), "rolled back")
         mesh.running.kill()
         mesh.running.start()
-        await mesh.until(lambda: mesh.leads_to() == "pay-v1", "rolled back")
+        assert mesh.leads_to() == "pay-v1"
         await mesh.await_served({"pay-v1": 1, "pay-v2": 0}, 200)
         assert mesh.get("gatewayroutes", "door")["spec"] == before
         mesh.ask_for(RETARGET, revision="r2", step_seconds=600)

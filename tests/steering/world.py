@@ -91,6 +91,14 @@ class World:
         path = self.path("weightpolicies", "pay", "trimtab.dev/v1alpha1")
         self.cluster.request("DELETE", path)
 
+    def verified(self, *granted: int) -> bool:
+        """Whether such weights were written, read back, and acknowledged by every Envoy."""
+        return any(
+            report["outcome"] == "applied" and shift["granted"] == list(granted)
+            for report in self.running.reports()
+            for shift in report["decision"]["shifts"]
+        )
+
     def phase(self) -> str:
         path = self.path("weightpolicies", "pay", "trimtab.dev/v1alpha1")
         return str((self.cluster.request("GET", path).get("status") or {}).get("phase"))

@@ -51,8 +51,16 @@ def _request(line: str, where: str) -> dict[str, Any]:
     for name, value in request.items():
         if name not in _FIELDS:
             raise InvalidDocument(f"{where}: {name}: unknown field; known are {', '.join(_FIELDS)}")
-        if value is not None and (not isinstance(value, _FIELDS[name]) or value is True):
+        if value is not None and (not isinstance(value, _FIELDS[name]) or isinstance(value, bool)):
             raise InvalidDocument(f"{where}: {name}: {value!r} is no {_FIELDS[name].__name__}")
+    for name, value in (request.get("headers") or {}).items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, bool) or not isinstance(one, str | int | float):
+                raise InvalidDocument(f"{where}: headers: {name}: {one!r} is no text")
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidDocument(f"{where}: half a surrogate pair is no text") from error
     return request
 
 

@@ -98,11 +98,16 @@ class TellingEnvoy(Envoy):
         self.listeners.append(_listener(self._socket(number), configuration))
         _write(self.directory / _FILE, self.listeners)
         socket_file = self._socket(number)
-        self.await_ready(lambda: socket_file.exists() or number in self.refusals(), 10)
+        self.await_ready(lambda: socket_file.exists() or number in self.refused(), 10)
         return number
 
+    def refused(self) -> set[int]:
+        """The numbers of the RouteConfigurations that it does not serve."""
+        served = {line.partition("::")[0] for line in self.admin("/listeners").splitlines()}
+        return {number for number in range(len(self.listeners)) if str(number) not in served}
+
     def refusals(self) -> dict[int, str]:
-        """Why Envoy refused RouteConfigurations, by their number."""
+        """Why it does not, by their numbers."""
         dump = json.loads(self.admin("/config_dump?resource=dynamic_listeners"))
         errors = (found["error_state"] for found in dump["configs"] if "error_state" in found)
         return {int(e["failed_configuration"]["name"]): e["details"] for e in errors}

@@ -1,5 +1,7 @@
 //! A match asks for no memory, whatever the rules ask and whatever the request holds.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may fail by a panic")]
+
 use allocation_counter::measure;
 use std::sync::Arc;
 use trimtab_core::route::{

@@ -180,3 +180,37 @@ def test_upstream_s_older_manifests_match_as_their_newer_ones(load: Any, shared:
         ]
         targets = [answer.target if answer else None for answer in answers]
         assert targets[0] == targets[1] is not None, value
+
+
+ROUTE_TO_CART = """
+apiVersion: appmesh.k8s.aws/v1beta1
+kind: GatewayRoute
+metadata: {name: r, namespace: shop}
+spec:
+  gatewayName: door
+"""
+ENTRY = (
+    "{match: {prefix: /a}, route: [{destination: {virtualService: {virtualServiceName: cart}}}]%s}"
+)
+
+
+@pytest.mark.parametrize(
+    ("more", "field", "kept"),
+    [
+        (f"  http: [{ENTRY % ', retries: {attempts: 3}'}]", "spec.http[0].retries", True),
+        (f"  http: [{ENTRY % ', timeout: 5s'}]", "spec.http[0].timeout", True),
+        (f"  http: {ENTRY % ''}", "spec.gatewayName", True),
+        (f"  http: [{ENTRY % ''}]\n  tcp: []", "spec.tcp", False),
+        ("  grpc: [{match: {}}]", "spec.http", False),
+        ("  http: []", "spec.http", False),
+    ],
+)
+def test_nothing_of_a_guide_s_route_is_lost_without_a_word(
+    load: Any, more: str, field: str, kept: bool
+) -> None:
+    """What a GatewayRoute cannot hold is told with its field; where that was the route itself, the
+    form does not take the place of the document."""
+    upgraded = upgrade(load(ROUTE_TO_CART + more))
+    assert field in {d.field for d in upgraded.diagnostics}
+    assert (not upgraded.partial) == kept
+    assert len(next(iter(upgraded.forms.values()))) == ("destination" in more)

@@ -176,3 +176,35 @@ def test_no_document_makes_the_reader_raise(kind: str, spec: Any, metadata: Any)
     assert document.resource is not None or document.diagnostics
     for found in document.diagnostics:
         assert str(found)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        (
+            {"listeners": [{"portMapping": None, "port": 80, "protocol": "http"}]},
+            {
+                "spec.listeners[0].portMapping": "is empty, and port and protocol stand beside it",
+                "spec.listeners[0].port": "indent it below that",
+                "spec.listeners[0].protocol": "It is a field of portMapping",
+            },
+        ),
+        (
+            {"routes": [{"name": "a", "httpRoute": {"match": {"prefix": "/"}}, "action": {}}]},
+            {
+                "spec.routes[0].httpRoute.action": "Add action",
+                "spec.routes[0].action": "It is a field of httpRoute: indent it below that",
+            },
+        ),
+    ],
+)
+def test_a_field_that_slipped_out_of_its_place_is_called_that(
+    written: dict[str, Any], said: dict[str, str]
+) -> None:
+    """Indentation that is wrong and still YAML: where the field belongs is said."""
+    problems: list[Problem] = []
+    read(VirtualRouterSpec, written, "spec", problems)
+    told = {p.field: f"{p.message} {p.remedy}" for p in problems}
+    assert told.keys() == said.keys()
+    for field, words in said.items():
+        assert words in told[field]

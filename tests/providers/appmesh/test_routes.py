@@ -186,7 +186,7 @@ spec: {provider}
         (
             service("{provider: {virtualNode: {virtualNodeRef: {name: cart-v1}}}}"),
             ref("VirtualService", "cart"),
-            "there is one target and nothing to weigh; put a VirtualRouter between the two",
+            "nothing to weigh; put a VirtualRouter between the two (trimtab insert-router shop/cart)",
         ),
         (
             service(f"{{provider: {{virtualNode: {{virtualNodeARN: '{ARN}'}}}}}}"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from types import NoneType, UnionType
@@ -105,6 +106,57 @@ def test_kinds_and_fields_are_those_of_the_crds(shared: Path) -> None:
         )
         schema = version["schema"]["openAPIV3Schema"]["properties"]["spec"]
         assert set(field_paths(SPECS[kind.kind])) == set(_paths(schema)), kind.kind
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "appmesh-fields.md"
+
+
+def listed(kind: str) -> tuple[set[str], set[str]]:
+    """The fields of a kind that the page lists as read, and those that it lists as not read."""
+    sections = PAGE.read_text().split("\n## ")
+    rows = {
+        s.partition("\n")[0]: re.findall(r"^\| `(\S+)` \| (\w+)", s, re.MULTILINE) for s in sections
+    }
+    every = [*rows["In every kind"], *rows[kind]]
+    read, unread = ({field for field, word in every if word == said} for said in ("yes", "no"))
+    return read, unread
+
+
+def test_every_field_of_the_crds_is_listed_as_read_or_not(shared: Path) -> None:
+    """Every leaf of the whole schema stands in docs/appmesh-fields.md, and nothing else does; below
+    spec all are read."""
+    for path in sorted((shared / "appmesh" / "crds").glob("*.yaml")):
+        crd = yaml.safe_load(path.read_text())["spec"]
+        schema = crd["versions"][0]["schema"]["openAPIV3Schema"]
+        read, unread = listed(crd["names"]["kind"])
+        theirs = set(_paths(schema))
+        below = {field for field in theirs if field.partition(".")[0] in unread}
+        assert theirs - below == read
+        assert unread <= theirs
+        assert not any(field.startswith("spec") for field in below)
+
+
+def test_no_part_of_a_schema_is_passed_over(shared: Path) -> None:
+    """Whatever may hold fields in a schema is walked: there is nothing but properties, items and
+    maps of texts."""
+    words = set()
+    for path in sorted((shared / "appmesh" / "crds").glob("*.yaml")):
+        crd = yaml.safe_load(path.read_text())["spec"]
+        left = [crd["versions"][0]["schema"]["openAPIV3Schema"]]
+        while left:
+            node = left.pop()
+            words |= node.keys()
+            left += [
+                *node.get("properties", {}).values(),
+                *([node["items"]] if "items" in node else []),
+            ]
+            assert node.get("additionalProperties", {"type": "string"}) == {"type": "string"}
+    assert words <= {
+        "description", "type", "properties", "items", "required", "enum", "additionalProperties",
+        "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "format",
+        "x-kubernetes-preserve-unknown-fields", "x-kubernetes-map-type",
+        "x-kubernetes-list-type",
+    }  # fmt: skip
 
 
 # Where our limits are not those of the CRDs, and why. What the App Mesh API refused stays refused.

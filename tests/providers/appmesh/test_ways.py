@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -101,6 +102,40 @@ def test_the_nodes_of_a_service_may_be_shared() -> None:
     )
 
 
+def of_another(body: dict[str, Any]) -> dict[str, Any]:
+    """The same route, led to another service by somebody in between."""
+    target = body["spec"]["httpRoute"]["action"]["target"]["virtualService"]
+    target["virtualServiceRef"]["name"] = "theirs"
+    return body
+
+
+def of_another_version(body: dict[str, Any]) -> dict[str, Any]:
+    body["metadata"]["resourceVersion"] = "somebody's"
+    return body
+
+
+@pytest.mark.parametrize(
+    ("asked", "meanwhile"),
+    [
+        (RETARGET, of_another_version),
+        (RETARGET, of_another),
+        (Steering(way=Way.ANNOTATE, services=("v1", "v2")), of_another_version),
+    ],
+)
+def test_a_patch_is_refused_where_somebody_wrote_meanwhile(
+    asked: Steering, meanwhile: Callable[[dict[str, Any]], dict[str, Any]]
+) -> None:
+    """It tests the version that was read, and what it replaces, so that no write is lost."""
+    objects, provider = shop().objects, AppMesh(serves_xds=True)
+    (route,), _ = provider.load(objects).resolve(DOOR, (), asked)
+    granted = tuple(reversed(route.weights))
+    (change,) = changes(objects, route, *granted, provider=provider)
+    patched(objects, change)
+    body = meanwhile(copy.deepcopy(dict(objects[DOOR].body)))
+    with pytest.raises(jsonpatch.JsonPatchTestFailed):
+        patched({**objects, DOOR: Object(DOOR, "9", body)}, change)
+
+
 # --- retarget -----------------------------------------------------------------------------------
 
 spaces = st.none() | st.sampled_from(["shop", "till"])
@@ -193,6 +228,8 @@ def test_a_route_that_was_turned_meanwhile_is_a_conflict() -> None:
         (docs.service("v2"), ("v1", "v2"), "every request would get a 404"),
         (docs.service("v2", node="v1"), ("v1", "v2"), "nothing tells their requests apart"),
         (docs.router("v2", docs.rule("all", {"gone": 1})), ("v1", "v2"), "gone behind it"),
+        (docs.router("v2", docs.rule("all", {"v2": 9, "gone": 1})), ("v1", "v2"), "gone behind it"),
+        (docs.router("v2", docs.rule("all", {"v2": 0})), ("v1", "v2"), "all weigh nothing"),
         (
             docs.gateway_route("door", {"prefix": "/"}, "v1", port=9999),
             ("v1", "v2"),
@@ -360,6 +397,17 @@ def test_a_lane_is_made_and_deleted() -> None:
     assert open_lane.weights == (0, 1)
     (closed,) = changes(objects, open_lane, 1, 0)
     assert (closed.verb, closed.ref, closed.ops[0].value) == (Verb.DELETE, made.ref, "77")
+
+
+def test_a_lane_of_a_grpc_route_asks_for_metadata() -> None:
+    """Headers and cookies of a cohort are metadata there; what the route asks for stays."""
+    match = {"serviceName": "pay", "metadata": [{"name": "x-team"}]}
+    store = shop(docs.gateway_route("door", match, "v1", form="grpcRoute"))
+    reading = AppMesh().load(with_lane(store.objects))
+    lane = reading.gateway_routes[DOOR._replace(name="door-trimtab-lane")].spec.grpc_route
+    assert lane is not None
+    assert lane.match.service_name == "pay"
+    assert [m.name for m in lane.match.metadata or ()] == ["x-team", "x-cohort"]
 
 
 def leftovers(objects: Objects, asked: dict[ObjectRef, Asked | None]) -> list[str]:

@@ -66,6 +66,10 @@ BAD_MATCH = Code("AM111", E, "match that Envoy would refuse", fatal=True)
 PORT_NEEDED = Code("AM112", W, "several listeners and a route without port")
 OWNER_BY_HAND = Code("AM113", I, "reference that is not a user's to set")
 PROTOCOL_MISMATCH = Code("AM114", W, "settings of another protocol than the listener's")
+NEVER_SEEN = Code("AM115", W, "path that no request has")
+SAME_PORT = Code("AM116", E, "two listeners on one port")
+SCHEME = Code("AM117", W, "scheme outside of http2")
+ONE_ADDRESS = Code("AM118", I, "outlier detection of a single address")
 
 # names and references
 NO_MESH = Code("AM201", W, "no Mesh selects the namespace")

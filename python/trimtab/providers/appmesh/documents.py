@@ -6,7 +6,7 @@ refers to it says so. Other documents are not touched by it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,12 +113,24 @@ def _read(obj: Object, problems: list[Problem]) -> Resource[Any] | None:
         message = f"is {word_for(raw)}, not an object."
         problems.append(Problem(codes.WRONG_TYPE, "spec", message, "Check the indentation."))
         return None
+    problems.extend(_weights_of_gateway_route(obj.ref.kind, raw))
     spec = read(SPECS[obj.ref.kind], raw, "spec", problems)
     if spec is None:
         return None
     if not any(p.code is codes.ONE_OF for p in problems):  # else it is not clear what is meant
         problems.extend(problems_of(spec, by_hand=obj.file is not None))
     return Resource(obj, labels, annotations, spec)
+
+
+def _weights_of_gateway_route(kind: str, spec: Mapping[str, Any]) -> Iterator[Problem]:
+    """What people look for first in a GatewayRoute, and what it never had."""
+    for form, route in spec.items() if kind == "GatewayRoute" else ():
+        action = route.get("action") if isinstance(route, Mapping) else None
+        if isinstance(action, Mapping) and "weightedTargets" in action:
+            message = "a GatewayRoute has exactly one target and no weights."
+            remedy = "Lead it to one VirtualService, and weigh in the weightedTargets of its VirtualRouter."
+            field = f"spec.{form}.action.weightedTargets"
+            yield Problem(codes.WEIGHTS_AT_GATEWAY, field, message, remedy)
 
 
 def _labels(body: Mapping[str, Any], what: str, problems: list[Problem]) -> dict[str, str]:

@@ -18,13 +18,22 @@ _FILL = {
     "VirtualRouter": "#f7e1d7",
     "VirtualNode": "#e9e3f3",
 }
-_WIDTH, _HEIGHT, _GAP_X, _GAP_Y, _MARGIN = 210, 40, 90, 16, 20  # pixels
+_WIDTH, _HEIGHT, _GAP_Y, _MARGIN = 240, 40, 20, 20  # pixels
+# Where the column of each kind begins; before the nodes there is room for routes and weights.
+_LEFT = {
+    "VirtualGateway": 20,
+    "GatewayRoute": 330,
+    "VirtualService": 640,
+    "VirtualRouter": 950,
+    "VirtualNode": 1480,
+}
 
 
 def edge_label(edge: Edge) -> str:
     if edge.weight is None or edge.share is None:
         return edge.label
-    return f"{edge.label} {edge.weight} ({edge.share:.0%})".strip()
+    asked = f" [{edge.asked}]" if edge.asked else ""
+    return f"{edge.label}{asked} {edge.weight} ({edge.share:.0%})".strip()
 
 
 # --- text ---------------------------------------------------------------------------------------
@@ -102,13 +111,15 @@ def _dot_text(raw: str) -> str:
 
 
 def svg(graph: Graph) -> str:
-    """A column for each kind, from left to right as a request goes."""
+    """A column for each kind, from left to right as a request goes; what leads on stands beside
+    what it leads to."""
     places = _places(graph)
-    width = 2 * _MARGIN + len(_FILL) * _WIDTH + (len(_FILL) - 1) * _GAP_X
+    width = max(_LEFT.values()) + _WIDTH + _MARGIN
     height = max((y for _, y in places.values()), default=0) + _HEIGHT + _MARGIN
     size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif" font-size="11">',
+        f'<rect width="{width}" height="{height}" fill="#fff"/>',
         *(_line(edge, places) for edge in graph.edges),
         *(_box(vertex, places[vertex.ref]) for vertex in graph.vertices),
         "</svg>",
@@ -117,16 +128,27 @@ def svg(graph: Graph) -> str:
 
 
 def _places(graph: Graph) -> dict[ObjectRef, tuple[int, int]]:
-    """The upper left corner of each box."""
-    columns = {kind: i for i, kind in enumerate(_FILL)}
-    filled = dict.fromkeys(_FILL, 0)
-    places: dict[ObjectRef, tuple[int, int]] = {}
+    """The upper left corner of each box: each way from the left has a row of its own, and begins in
+    the row of its first branch."""
+    onward: dict[ObjectRef, list[ObjectRef]] = {}
+    for edge in graph.edges:
+        if edge.label != "backend":
+            onward.setdefault(edge.source, []).append(edge.target)
+    rows: dict[ObjectRef, int] = {}
+    free = 0
+
+    def place(ref: ObjectRef) -> None:  # as deep as there are kinds
+        nonlocal free
+        rows[ref] = free
+        for target in onward.get(ref, ()):
+            if target not in rows:
+                place(target)
+        free = max(free, rows[ref] + 1)
+
     for vertex in graph.vertices:
-        kind = vertex.ref.kind
-        x = _MARGIN + columns[kind] * (_WIDTH + _GAP_X)
-        places[vertex.ref] = (x, _MARGIN + filled[kind] * (_HEIGHT + _GAP_Y))
-        filled[kind] += 1
-    return places
+        if vertex.ref not in rows:
+            place(vertex.ref)
+    return {ref: (_LEFT[ref.kind], _MARGIN + row * (_HEIGHT + _GAP_Y)) for ref, row in rows.items()}
 
 
 def _line(edge: Edge, places: dict[ObjectRef, tuple[int, int]]) -> str:
@@ -134,7 +156,7 @@ def _line(edge: Edge, places: dict[ObjectRef, tuple[int, int]]) -> str:
     x1, y1 = places[edge.source]
     x2, y2 = places[edge.target]
     x1, y1, y2 = x1 + _WIDTH, y1 + _HEIGHT // 2, y2 + _HEIGHT // 2
-    bend = max(40, abs(x2 - x1) // 2)
+    bend = min(120, max(40, abs(x2 - x1) // 2))
     thick = 1 + 3 * (edge.share or 0)
     dash = ' stroke-dasharray="4 3"' if edge.label == "backend" else ""
     curve = f"M{x1},{y1} C{x1 + bend},{y1} {x2 - bend},{y2} {x2},{y2}"
@@ -142,8 +164,11 @@ def _line(edge: Edge, places: dict[ObjectRef, tuple[int, int]]) -> str:
     label = edge_label(edge)
     if not label or edge.label == "backend":
         return path
-    at = f'x="{(x1 + x2) // 2}" y="{(y1 + y2) // 2 - 3}"'
-    return f'{path}<text {at} text-anchor="middle" fill="#444">{escape(label)}</text>'
+    at = f'x="{x2 - 8}" y="{y2 - 5}"'
+    return (
+        f'{path}<text {at} text-anchor="end" fill="#444">{escape(_short(label, 46))}'
+        f"<title>{escape(label)}</title></text>"
+    )
 
 
 def _box(vertex: Vertex, place: tuple[int, int]) -> str:
@@ -151,13 +176,15 @@ def _box(vertex: Vertex, place: tuple[int, int]) -> str:
     dash = "" if vertex.known else ' stroke-dasharray="4 3"'
     fill = _FILL[vertex.ref.kind] if vertex.known else "#fff"
     size = f'x="{x}" y="{y}" width="{_WIDTH}" height="{_HEIGHT}" rx="5"'
-    tip = quoteattr(f"{vertex.ref} {vertex.detail}".strip())
+    whole = f"{vertex.ref} {vertex.detail}".strip()
+    above = f"{vertex.ref.kind}  {vertex.detail}".strip()
     return (
-        f"<g aria-label={tip}><rect {size} fill={quoteattr(fill)} stroke='#666'{dash}/>"
-        f'<text x="{x + 8}" y="{y + 16}" fill="#666">{escape(vertex.ref.kind)}</text>'
-        f'<text x="{x + 8}" y="{y + 31}">{escape(_short(vertex.title))}</text></g>'
+        f"<g aria-label={quoteattr(whole)}><title>{escape(whole)}</title>"
+        f'<rect class="box" {size} fill={quoteattr(fill)} stroke="#666"{dash}/>'
+        f'<text x="{x + 8}" y="{y + 16}" fill="#666">{escape(_short(above, 40))}</text>'
+        f'<text x="{x + 8}" y="{y + 31}">{escape(_short(vertex.title, 40))}</text></g>'
     )
 
 
-def _short(title: str) -> str:
-    return title if len(title) <= 34 else f"{title[:33]}…"
+def _short(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

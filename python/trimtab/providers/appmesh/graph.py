@@ -11,11 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trimtab.core.model import ObjectRef
-from trimtab.providers.appmesh import drawing
+from trimtab.providers.appmesh import drawing, hops
 from trimtab.providers.appmesh.hops import target_names
-from trimtab.providers.appmesh.model import Resource, VirtualRouter, VirtualService
+from trimtab.providers.appmesh.model import (
+    GatewayRoute,
+    Resource,
+    VirtualRouter,
+    VirtualService,
+)
 from trimtab.providers.appmesh.names import arn_name
+from trimtab.providers.appmesh.routing import RouterRoute
 from trimtab.providers.appmesh.values import GROUP
+from trimtab.providers.appmesh.wording import asked_in_words
 
 if TYPE_CHECKING:
     from trimtab.providers.appmesh.reading import AppMeshReading
@@ -40,11 +47,13 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """A step of a request. ``weight`` and ``share`` (of 1) only from a router to a node."""
+    """A step of a request. From a router to a node it has a weight, a share (of 1), and what the
+    route asks of a request, in words."""
 
     source: ObjectRef
     target: ObjectRef
     label: str = ""
+    asked: str = ""
     weight: int | None = None
     share: float | None = None
 
@@ -71,6 +80,7 @@ class Graph:
                     "from": str(e.source),
                     "to": str(e.target),
                     "label": e.label,
+                    "asked": e.asked,
                     "weight": e.weight,
                     "share": e.share,
                 }
@@ -89,8 +99,9 @@ class Graph:
 
 
 def graph_of(reading: AppMeshReading) -> Graph:
-    """The graph of everything that can be read, sorted by kind and name."""
-    edges = sorted(_edges(reading), key=lambda e: (e.source, e.label, e.target))
+    """The graph of everything that can be read: nodes by kind and name, of each node the edges in the
+    order in which routes are tried."""
+    edges = sorted(_edges(reading), key=lambda e: e.source)
     vertices = {
         resource.ref: Vertex(resource.ref, _detail(resource))
         for resources in (
@@ -113,24 +124,24 @@ def _detail(resource: Resource[Any]) -> str:
     """What a person wants to see beside the name."""
     spec = resource.spec
     if resource.ref.kind == "GatewayRoute":
-        return _asked(spec)
+        return _asked(resource)
     if resource.ref.kind in ("VirtualGateway", "VirtualRouter", "VirtualNode"):
         mappings = [listener.port_mapping for listener in spec.listeners or ()]
         return ", ".join(f"{m.protocol} {m.port}" for m in mappings)
     return spec.aws_name or ""
 
 
-def _asked(spec: Any) -> str:
-    first = f"priority {spec.priority}: " if spec.priority is not None else ""
-    if spec.grpc_route:
-        return first + (spec.grpc_route.match.service_name or "any gRPC")
-    match = (spec.http_route or spec.http2_route).match
-    path = match.path.exact or match.path.regex if match.path else match.prefix
-    return first + (path or "/")
+def _asked(route: GatewayRoute) -> str:
+    host, port, matches = hops.gateway_matches(route)
+    where = [] if host == "*" else [host]
+    where += [] if port is None else [f"port {port}"]
+    asked = asked_in_words(route.spec.priority, matches[-1])
+    return " ".join([*where, asked])
 
 
 def _edges(reading: AppMeshReading) -> Iterator[Edge]:
-    for route in reading.gateway_routes.values():
+    routes = reading.gateway_routes.values()
+    for route in sorted(routes, key=_place_at_gateway):
         gateway = reading.gateway_of(route)
         if gateway is not None:
             yield Edge(gateway.ref, route.ref)
@@ -177,7 +188,7 @@ def _provider(reading: AppMeshReading, service: VirtualService) -> Iterator[Edge
 
 
 def _targets(reading: AppMeshReading, router: VirtualRouter) -> Iterator[Edge]:
-    for rule in router.spec.routes:
+    for rule in sorted(router.spec.routes, key=_place_at_router):
         total = sum(t.weight for t in rule.targets)
         for target, name in zip(
             rule.targets, target_names(rule.targets, router.namespace), strict=True
@@ -194,7 +205,17 @@ def _targets(reading: AppMeshReading, router: VirtualRouter) -> Iterator[Edge]:
                 else ""
             )
             share = target.weight / total if total else 0.0
-            yield Edge(router.ref, where, rule.name + port, target.weight, share)
+            asked = asked_in_words(rule.priority, hops.rule_match(rule))
+            yield Edge(router.ref, where, rule.name + port, asked, target.weight, share)
+
+
+def _place_at_gateway(route: GatewayRoute) -> tuple[Any, ...]:
+    _, _, matches = hops.gateway_matches(route)
+    return hops.order_key(route.spec.priority, matches[-1], route.title)
+
+
+def _place_at_router(rule: RouterRoute) -> tuple[Any, ...]:
+    return hops.order_key(rule.priority, hops.rule_match(rule), rule.name)
 
 
 def _foreign(kind: str, arn: str | None) -> ObjectRef:

@@ -8,12 +8,12 @@ service is led back, then the router deleted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from trimtab.core.model import Change, Object, ObjectRef, PatchOp, Verb
 from trimtab.errors import Refused
 from trimtab.providers.appmesh.routes import absent
+from trimtab.providers.appmesh.users import callers
 from trimtab.providers.appmesh.values import API_VERSION, GROUP, Protocol
 from trimtab.providers.appmesh.ways.lane import MANAGED_BY, OWNER
 
@@ -82,27 +82,6 @@ def remove(reading: AppMeshReading, ref: ObjectRef) -> Steps:
         ),
     )
     return Steps((back, gone), callers(reading, ref))
-
-
-def callers(reading: AppMeshReading, ref: ObjectRef) -> tuple[ObjectRef, ...]:
-    """Everything that sends requests to a VirtualService: steering it steers these requests too."""
-    return tuple(sorted(set(_callers(reading, ref))))
-
-
-def _callers(reading: AppMeshReading, ref: ObjectRef) -> Iterator[ObjectRef]:
-    for route in reading.gateway_routes.values():
-        lead = route.spec.target.virtual_service.virtual_service_ref
-        if lead and reading.target("VirtualService", lead, route) == ref:
-            yield route.ref
-    for node in reading.nodes.values():
-        for backend in node.spec.backends:
-            lead = backend.virtual_service.virtual_service_ref
-            if lead and reading.target("VirtualService", lead, node) == ref:
-                yield node.ref
-    for group in reading.backend_groups.values():
-        for lead in group.spec.virtualservices:
-            if reading.target("VirtualService", lead, group) == ref:
-                yield group.ref
 
 
 def _service(reading: AppMeshReading, ref: ObjectRef) -> VirtualService:

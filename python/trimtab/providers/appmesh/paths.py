@@ -29,6 +29,16 @@ def normal(path: str) -> str:
     return _merged(_without_dots(plain)) + mark + query
 
 
+def is_normal(path: str) -> bool:
+    """Whether a proxy can see a path, without a query, as it stands here."""
+    return path.startswith("/") and not {"?", "#"} & set(path) and normal(path) == path
+
+
+def may_begin(prefix: str) -> bool:
+    """Whether a path that a proxy sees can begin with ``prefix``."""
+    return any(is_normal(prefix + more) for more in ("", "x", "41"))  # /.x, and %41 after a %
+
+
 def _unescaped(path: str) -> str:
     """A percent sign that escapes nothing stays, unless what was unescaped behind it would make
     an escape of it: then it is escaped itself (%4%61 is not %4a)."""

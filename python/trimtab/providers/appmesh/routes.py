@@ -130,7 +130,8 @@ def _provider_of(reading: AppMeshReading, target: ObjectRef) -> ObjectRef:
         node = ref.name if ref else arn_name(arn or "")
         raise Stop(
             f"{target} has the VirtualNode {node} as its spec.provider: there is one target and "
-            "nothing to weigh; put a VirtualRouter between the two."
+            "nothing to weigh; put a VirtualRouter between the two "
+            f"(trimtab insert-router {target.namespace}/{target.name})."
         )
     router = provider.virtual_router
     if router is None or router.virtual_router_ref is None:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from trimtab.providers.appmesh.paths import is_normal
+
 _CLASSES = {"d": "0", "w": "a", "s": " ", "D": "a", "W": "-", "S": "a", "t": "\t", "n": "\n"}
 _LETTERS = "a0-_x Z1~"
 
@@ -30,14 +32,6 @@ def path_samples(pattern: str) -> Iterator[str]:
             path = text if text.startswith("/") else f"/{text}"
             if is_normal(path):
                 yield path
-
-
-def is_normal(path: str) -> bool:
-    """Whether a path can arrive as it is: an Envoy of App Mesh takes out doubled slashes, and dots
-    that are a segment by themselves, before it looks for a route."""
-    inner = path.split("/")[1:]
-    doubled = any(segment == "" for segment in inner[:-1])
-    return path.startswith("/") and not doubled and not {".", ".."} & set(inner)
 
 
 def _alternatives(pattern: str, *, fill: bool) -> tuple[str, str]:

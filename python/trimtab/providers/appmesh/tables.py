@@ -75,9 +75,7 @@ def client_routes(reading: AppMeshReading) -> Routes:
     return Routes(tuple(rules), empty, ignore_port=True)
 
 
-def _client_rules(
-    reading: AppMeshReading, service: VirtualService, host: str
-) -> Iterator[Rule]:
+def _client_rules(reading: AppMeshReading, service: VirtualService, host: str) -> Iterator[Rule]:
     for entry in hops.service_entries(reading, service):
         if entry.protocol is Protocol.TCP:
             continue  # connections have no host, and no route

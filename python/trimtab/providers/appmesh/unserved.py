@@ -14,7 +14,7 @@ from trimtab.providers.appmesh.reader import document_name
 from trimtab.providers.appmesh.reading import AppMeshReading
 
 # Their absence changes what is seen of the traffic, not where it goes or who may read it.
-_OBSERVED_ONLY = ("logging",)
+OBSERVED_ONLY = ("logging",)
 
 
 def lint_xds(reading: AppMeshReading, honoured: Collection[str]) -> list[Diagnostic]:
@@ -62,7 +62,7 @@ def _unserved(
 
 
 def _problem(key: str, field: str) -> Problem:
-    if key in _OBSERVED_ONLY:
+    if key in OBSERVED_ONLY:
         message = "is not passed on to Envoys by our xDS; traffic goes the same way without it."
         return Problem(codes.NOT_OBSERVED, field, message)
     message = "is not passed on to Envoys by our xDS; they act as if it were not there."

@@ -1,4 +1,5 @@
-"""Who leads to a VirtualNode. Envoys count by node, and so everybody's requests together."""
+"""Who calls whom: what a VirtualNode may call, who calls a VirtualService, and who leads to a node,
+since Envoys count by node, and so everybody's requests together."""
 
 from __future__ import annotations
 
@@ -11,8 +12,10 @@ from trimtab.providers.appmesh.hops import NodeTarget
 from trimtab.providers.appmesh.ways.services import choices
 
 if TYPE_CHECKING:
+    from trimtab.providers.appmesh.model import GatewayRoute, VirtualNode
     from trimtab.providers.appmesh.reading import AppMeshReading
 
+SERVICE = "VirtualService"
 Who: TypeAlias = tuple[ObjectRef, str]
 """A route of a VirtualRouter by its name, or a VirtualService without a router, and no name."""
 
@@ -26,6 +29,39 @@ class User(NamedTuple):
     def __str__(self) -> str:
         ref, rule = self.who
         return f"route {rule!r} of {ref}" if rule else str(ref)
+
+
+def called(reading: AppMeshReading, node: VirtualNode) -> list[ObjectRef]:
+    """The VirtualServices that a node may call, as far as they are here: its backends and those of
+    its groups, of which ``*`` is every service of the namespace."""
+    found: dict[ObjectRef, None] = {}
+    for backend in node.spec.backends:
+        reference = backend.virtual_service.virtual_service_ref
+        if reference is not None:
+            found[reading.target(SERVICE, reference, node)] = None
+    for reference in node.spec.backend_groups:
+        if reference.name == "*":
+            space = reference.namespace or node.namespace
+            found.update((ref, None) for ref in sorted(reading.services) if ref.namespace == space)
+            continue
+        group = reading.backend_groups.get(reading.target("BackendGroup", reference, node))
+        if group is not None:
+            members = group.spec.virtualservices
+            found.update((reading.target(SERVICE, member, group), None) for member in members)
+    return [ref for ref in found if ref in reading.services]
+
+
+def callers(reading: AppMeshReading, ref: ObjectRef) -> tuple[ObjectRef, ...]:
+    """Everything that sends requests to a VirtualService: steering it steers these requests too."""
+    routes = reading.gateway_routes.values()
+    found = {route.ref for route in routes if _leads_to(reading, route, ref)}
+    found |= {node.ref for node in reading.nodes.values() if ref in called(reading, node)}
+    return tuple(sorted(found))
+
+
+def _leads_to(reading: AppMeshReading, route: GatewayRoute, ref: ObjectRef) -> bool:
+    lead = route.spec.target.virtual_service.virtual_service_ref
+    return lead is not None and reading.target(SERVICE, lead, route) == ref
 
 
 def crowded(reading: AppMeshReading) -> Mapping[ObjectRef, Sequence[User]]:

@@ -10,16 +10,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import singledispatch
+from typing import TypeAlias
 
 from trimtab.providers.appmesh import codes, hops, matching, order
 from trimtab.providers.appmesh.codes import Problem
-from trimtab.providers.appmesh.model import NodeListener, VirtualNodeSpec, VirtualServiceSpec
+from trimtab.providers.appmesh.model import (
+    DnsResponseType,
+    GatewayListener,
+    NodeListener,
+    VirtualGatewaySpec,
+    VirtualNodeSpec,
+    VirtualServiceSpec,
+)
 from trimtab.providers.appmesh.order import Entry
+from trimtab.providers.appmesh.paths import is_normal, may_begin, normal
 from trimtab.providers.appmesh.routing import (
     GatewayRouteSpec,
     GrpcRoute,
     HttpGatewayRoute,
     HttpRoute,
+    RouterListener,
     RouterRoute,
     VirtualRouterSpec,
     WeightedTarget,
@@ -112,10 +122,15 @@ def _paths(prefix: str | None, path: PathMatch | None, field: str) -> Iterator[P
     if prefix is not None:
         if not prefix.startswith("/"):
             yield _no_slash(prefix, f"{field}.prefix")
+        elif not may_begin(prefix):
+            yield _never_seen(prefix, f"{field}.prefix")
         if prefix.startswith(RESERVED_PREFIXES):
             yield _reserved(prefix, f"{field}.prefix")
-    if path and path.exact is not None and not path.exact.startswith("/"):
-        yield _no_slash(path.exact, f"{field}.path.exact")
+    if path and path.exact is not None:
+        if not path.exact.startswith("/"):
+            yield _no_slash(path.exact, f"{field}.path.exact")
+        elif not is_normal(path.exact):
+            yield _never_seen(path.exact, f"{field}.path.exact")
     if path and path.regex is not None:
         fault = matching.regex_fault(path.regex)
         if fault is not None:
@@ -131,6 +146,15 @@ def _hostname(hostname: HostnameMatch | None, field: str) -> Iterator[Problem]:
 def _no_slash(text: str, field: str) -> Problem:
     message = f"{text!r} does not start with a slash; no request has such a path."
     return Problem(codes.BAD_PATH, field, message, f"Write /{text}.")
+
+
+def _never_seen(text: str, field: str) -> Problem:
+    message = (
+        f"{text!r} never matches: paths arrive without their query, with slashes merged, dots "
+        "resolved and unsafe characters escaped."
+    )
+    remedy = "Match queryParameters." if "?" in text else f"Write {normal(text)}."
+    return Problem(codes.NEVER_SEEN, field, message, remedy)
 
 
 def _reserved(text: str, field: str) -> Problem:
@@ -210,6 +234,7 @@ def _router(spec: VirtualRouterSpec) -> Iterator[Problem]:
             message = f"the router listens on {len(ports)} ports; the route does not say on which."
             remedy = f"Add match.port, one of {', '.join(map(str, ports))}."
             yield Problem(codes.PORT_NEEDED, f"{form}.match.port", message, remedy)
+    yield from _listeners(spec.listeners or ())
     yield from _router_order(spec)
 
 
@@ -238,6 +263,10 @@ def _router_match(route: RouterRoute, field: str) -> Iterator[Problem]:
         yield from _paths(match.prefix, match.path, field)
         yield from _headers(match.headers or (), f"{field}.headers")
         yield from _queries(match.query_parameters or (), f"{field}.queryParameters")
+        if match.scheme is not None and route.http_route is not None:
+            message = "the API of App Mesh takes a scheme in http2 routes only."
+            remedy = "Remove it, or use http2Route."
+            yield Problem(codes.SCHEME, f"{field}.scheme", message, remedy)
         if match.prefix is None and match.path is None:
             message = "has neither prefix nor path; every path is meant."
             yield Problem(codes.NO_PATH, field, message, 'Write prefix: "/".')
@@ -304,16 +333,47 @@ def _node(spec: VirtualNodeSpec) -> Iterator[Problem]:
             yield Problem(
                 codes.DUPLICATE_BACKEND, f"spec.backends[{i}]", message, "Remove one of them."
             )
+    yield from _listeners(spec.listeners)
+    dns = spec.service_discovery.dns if spec.service_discovery else None
     for i, listener in enumerate(spec.listeners):
-        yield from _listener(listener, f"spec.listeners[{i}]")
+        one = dns is not None and dns.response_type is not DnsResponseType.ENDPOINTS
+        if listener.outlier_detection and one:
+            message = "callers see one address of the node, and never throw out the only one."
+            remedy = "Set serviceDiscovery.dns.responseType: ENDPOINTS, with a headless Service."
+            field = f"spec.listeners[{i}].outlierDetection"
+            yield Problem(codes.ONE_ADDRESS, field, message, remedy)
 
 
-def _listener(listener: NodeListener, field: str) -> Iterator[Problem]:
+# --- listeners ----------------------------------------------------------------------------------
+
+
+@_problems.register
+def _gateway(spec: VirtualGatewaySpec) -> Iterator[Problem]:
+    yield from _listeners(spec.listeners)
+
+
+Listener: TypeAlias = GatewayListener | NodeListener | RouterListener
+
+
+def _listeners(listeners: Sequence[Listener]) -> Iterator[Problem]:
+    seen: dict[int, int] = {}
+    for i, listener in enumerate(listeners):
+        field, port = f"spec.listeners[{i}]", listener.port_mapping.port
+        first = seen.setdefault(port, i)
+        if first != i:
+            message = f"{port} is the port of listeners[{first}] too."
+            remedy = "Give each listener a port of its own."
+            yield Problem(codes.SAME_PORT, f"{field}.portMapping.port", message, remedy)
+        yield from _settings(listener, field)
+
+
+def _settings(listener: Listener, field: str) -> Iterator[Problem]:
+    """Settings are stated by protocol, and only those of the listener's count."""
     protocol = listener.port_mapping.protocol.value
     for name, part in (
-        ("connectionPool", listener.connection_pool),
-        ("timeout", listener.timeout),
+        ("connectionPool", getattr(listener, "connection_pool", None)),
+        ("timeout", getattr(listener, "timeout", None)),
     ):
-        if part is not None and getattr(part, protocol) is None:
+        if part is not None and getattr(part, protocol, None) is None:
             message = f"has nothing for {protocol}, the protocol of the listener; it has no effect."
             yield Problem(codes.PROTOCOL_MISMATCH, f"{field}.{name}", message, f"Use {protocol}.")

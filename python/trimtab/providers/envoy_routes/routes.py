@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -68,7 +68,7 @@ _ROUTE_ACTION: Mapping[str, str] = {
 def read_routes(configuration: Any, place: Place) -> Routes:
     """The rules of a RouteConfiguration message, in order. Raises InvalidDocument."""
     refuse_fields(configuration, _CONFIGURATION, place)
-    domains: dict[str, Place] = {}
+    domains: dict[bytes, Place] = {}
     routes = Routes([], [], configuration.ignore_port_in_host_matching)
     for index, host in enumerate(configuration.virtual_hosts):
         here = place.item("virtual_hosts", index, host.name)
@@ -79,7 +79,7 @@ def read_routes(configuration: Any, place: Place) -> Routes:
     return routes
 
 
-def _check_host(host: Any, place: Place, known: dict[str, Place]) -> None:
+def _check_host(host: Any, place: Place, known: dict[bytes, Place]) -> None:
     """Names and domains, as Envoy asks for them: a domain stands in one virtual host, once."""
     refuse_fields(host, _VIRTUAL_HOST, place)
     if not host.name:
@@ -92,7 +92,7 @@ def _check_host(host: Any, place: Place, known: dict[str, Place]) -> None:
             Rule("host", hosts=(domain,))
         except RuleError as error:
             raise here.refusal(reason(error)) from error
-        other = known.setdefault(domain.lower(), here)
+        other = known.setdefault(domain.encode().lower(), here)  # as bytes: a to z alone
         if other is not here:
             raise here.refusal(f"{domain!r} stands in {other} already; remove one of them")
 
@@ -135,7 +135,7 @@ def _leads(route: Any, plain: EnvoyRoute, place: Place) -> tuple[Targets, EnvoyR
     if kind is None:
         known = ", ".join(Action)
         raise place.refusal(f"leads nowhere: give one of {known}")
-    return (), EnvoyRoute(plain.virtual_host, plain.route, plain.index, Action(kind))
+    return (), replace(plain, action=Action(kind))
 
 
 def _clusters(action: Any, plain: EnvoyRoute, place: Place) -> tuple[Targets, EnvoyRoute]:
@@ -150,10 +150,7 @@ def _clusters(action: Any, plain: EnvoyRoute, place: Place) -> tuple[Targets, En
         raise place.at(kind).refusal("is empty")
     if kind == "cluster":
         return ((name, 1),), plain
-    data = EnvoyRoute(
-        plain.virtual_host, plain.route, plain.index, Action.ROUTE, cluster_header=name.lower()
-    )
-    return (), data
+    return (), replace(plain, cluster_header=name.lower())
 
 
 def _weighted(weighted: Any, plain: EnvoyRoute, place: Place) -> tuple[Targets, EnvoyRoute]:
@@ -174,8 +171,4 @@ def _weighted(weighted: Any, plain: EnvoyRoute, place: Place) -> tuple[Targets, 
         if not cluster.name:
             raise here.at("name").refusal("is empty")
     targets = tuple((cluster.name, cluster.weight.value) for cluster in weighted.clusters)
-    header = weighted.header_name.lower() or None
-    data = EnvoyRoute(
-        plain.virtual_host, plain.route, plain.index, Action.ROUTE, random_header=header
-    )
-    return targets, data
+    return targets, replace(plain, random_header=weighted.header_name.lower() or None)

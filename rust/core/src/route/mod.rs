@@ -26,7 +26,7 @@ pub use linear::{LinearTable, Outcome, VirtualHosts};
 pub use order::Precedence;
 pub use path::PathMatch;
 pub use query::{QueryMatch, QueryTest};
-pub use re2::{Pattern, Refusal};
+pub use re2::{Pattern, Refusal, translate as translate_re2};
 pub use request::{Headers, NoHeaders, Request};
 pub use rule::{Grpc, Mismatch, Rule, Target, UNSET_PRIORITY};
 pub use table::{RouteTable, TooLarge, UpdateError};

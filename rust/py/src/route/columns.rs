@@ -125,9 +125,7 @@ impl<'a, 'py> Column<'a, 'py> {
             }
             _ => {
                 let length = data.as_bytes().len();
-                let message = format!(
-                    "the offsets of {name} must be one more than texts, ascend, and end within {length} bytes"
-                );
+                let message = format!("the offsets of {name} must ascend and end within {length} bytes");
                 Err(PyValueError::new_err(message))
             }
         }
@@ -177,7 +175,7 @@ fn read_offsets(given: &Bound<'_, PyAny>, name: &str) -> PyResult<Vec<usize>> {
     let found = read::<i32>(given).or_else(|| read::<u32>(given));
     found.or_else(|| read::<i64>(given)).or_else(|| read::<u64>(given)).ok_or_else(|| {
         PyTypeError::new_err(format!(
-            "the offsets of {name} must be an array of 32 or 64-bit numbers, none negative"
+            "the offsets of {name} must be an array of 32 or 64-bit numbers, none negative, one more than texts"
         ))
     })
 }

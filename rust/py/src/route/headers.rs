@@ -18,9 +18,11 @@ pub struct PyHeaders<'a, 'py> {
     source: Source<'a, 'py>,
     /// The names that the table asks about, by their number.
     names: &'a [Py<PyString>],
-    /// The single values of the first of these names, and by bits which of them are absent.
+    /// The single values of the first of these names, where they are known.
     slots: [OnceCell<Value<'py>>; SLOTS],
-    absent: Cell<u8>,
+    /// By bits which of them were looked for, and which were found more than once.
+    known: Cell<u8>,
+    often: Cell<u8>,
     /// Whether all names in the dict are lower-case str: then one that is not found is not there.
     plain: Cell<Option<bool>>,
     /// What went wrong while reading; whoever matched asks for it afterwards.
@@ -52,12 +54,6 @@ impl<'a, 'py> Source<'a, 'py> {
     }
 }
 
-enum Located<'py> {
-    Absent,
-    Once(Value<'py>),
-    Often,
-}
-
 impl<'a, 'py> PyHeaders<'a, 'py> {
     /// Headers that were given in one of the ways that frameworks have.
     pub fn new(source: Source<'a, 'py>, names: &'a [Py<PyString>]) -> Self {
@@ -65,15 +61,17 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
             source,
             names,
             slots: [const { OnceCell::new() }; SLOTS],
-            absent: Cell::new(0),
+            known: Cell::new(0),
+            often: Cell::new(0),
             plain: Cell::new(None),
             error: RefCell::new(None),
         }
     }
 
     /// What went wrong while reading, if anything did.
-    pub fn check(self) -> PyResult<()> {
-        self.error.into_inner().map_or(Ok(()), Err)
+    #[inline]
+    pub fn check(&self) -> PyResult<()> {
+        self.error.take().map_or(Ok(()), Err)
     }
 
     fn keep(&self, error: PyErr) {
@@ -91,27 +89,6 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
         let plain = dict.iter().all(|(key, _)| is_lower(&key));
         self.plain.set(Some(plain));
         plain
-    }
-
-    fn locate(&self, key: &Bound<'py, PyString>, name: &str) -> PyResult<Located<'py>> {
-        if let Source::Dict(dict) = &self.source {
-            // A lower-case name is found at once, any other by going through them all.
-            if let Some(value) = dict.get_item(key)? {
-                return Ok(Located::Once(value));
-            }
-            if self.dict_is_plain(dict) {
-                return Ok(Located::Absent);
-            }
-        }
-        let mut found = Located::Absent;
-        self.each(name, &mut |value| {
-            let before = std::mem::replace(&mut found, Located::Often);
-            if let Located::Absent = before {
-                found = Located::Once(value);
-            }
-            Ok(true)
-        })?;
-        Ok(found)
     }
 
     /// Calls `visit` with each value of a header until it answers false.
@@ -140,29 +117,68 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     }
 
     /// The single value of a header, if it has one and can be remembered.
-    fn single(&self, number: u32, name: &str) -> PyResult<Single<'_, 'py>> {
-        let (Some(slot), Some(key)) = (self.slots.get(number as usize), self.names.get(number as usize))
-        else {
-            return Ok(Single::Unknown);
-        };
-        if let Some(value) = slot.get() {
-            return Ok(Single::Value(value));
-        }
-        if self.absent.get() >> number & 1 == 1 {
-            return Ok(Single::Absent);
-        }
-        let py = match &self.source {
-            Source::Dict(dict) => dict.py(),
-            Source::Pairs(pairs) => pairs.py(),
-        };
-        Ok(match self.locate(key.bind(py), name)? {
-            Located::Once(value) => Single::Value(slot.get_or_init(|| value)),
-            Located::Often => Single::Unknown,
-            Located::Absent => {
-                self.absent.set(self.absent.get() | 1 << number);
-                Single::Absent
+    #[inline]
+    fn single(&self, number: u32) -> PyResult<Single<'_, 'py>> {
+        let Some(slot) = self.slots.get(number as usize) else { return Ok(Single::Unknown) };
+        let bit = 1_u8 << number;
+        if self.known.get() & bit == 0 {
+            match &self.source {
+                Source::Dict(dict) => self.look_up(dict, number as usize, slot)?,
+                Source::Pairs(pairs) => self.read_all(pairs)?,
             }
+        }
+        Ok(match slot.get() {
+            _ if self.often.get() & bit != 0 => Single::Unknown,
+            Some(value) => Single::Value(value),
+            None => Single::Absent,
         })
+    }
+
+    /// A lower-case name is found at once, any other by going through them all.
+    #[inline]
+    fn look_up(&self, dict: &Bound<'py, PyDict>, number: usize, slot: &OnceCell<Value<'py>>) -> PyResult<()> {
+        let Some(key) = self.names.get(number) else { return Ok(()) };
+        if let Some(value) = dict.get_item(key.bind(dict.py()))? {
+            let _ = slot.set(value);
+            self.known.set(self.known.get() | 1 << number);
+        } else if self.dict_is_plain(dict) {
+            self.known.set(self.known.get() | 1 << number);
+        } else {
+            for (name, value) in dict.iter() {
+                self.read(&name, value)?;
+            }
+            self.known.set(u8::MAX);
+        }
+        Ok(())
+    }
+
+    /// Goes through a list of pairs, once.
+    fn read_all(&self, pairs: &Value<'py>) -> PyResult<()> {
+        for pair in pairs.try_iter()? {
+            let pair = pair?;
+            match pair.cast::<PyTuple>().map(|pair| pair.as_slice()) {
+                Ok([name, value]) => self.read(name, value.clone())?,
+                _ => self.read(&pair.get_item(0)?, pair.get_item(1)?)?,
+            }
+        }
+        self.known.set(u8::MAX);
+        Ok(())
+    }
+
+    /// Keeps one header, if the table asks about it.
+    fn read(&self, name: &Value<'py>, value: Value<'py>) -> PyResult<()> {
+        let name = text(name, "the name of a header")?;
+        for (number, (slot, wanted)) in self.slots.iter().zip(self.names).enumerate() {
+            if !name.eq_ignore_ascii_case(wanted.bind(value.py()).to_str()?.as_bytes()) {
+                continue;
+            }
+            let bit = 1_u8 << number;
+            if self.known.get() & bit == 0 && slot.set(value).is_err() {
+                self.often.set(self.often.get() | bit);
+            }
+            return Ok(());
+        }
+        Ok(())
     }
 }
 
@@ -174,6 +190,7 @@ enum Single<'s, 'py> {
 }
 
 /// One value, or a list of them.
+#[inline]
 fn any_value(value: &Value<'_>, test: &mut dyn FnMut(&[u8]) -> bool) -> PyResult<bool> {
     if let Some(text) = value.cast::<PyString>().ok().and_then(|string| string.to_str().ok()) {
         return Ok(test(text.as_bytes()));
@@ -204,7 +221,7 @@ impl Headers for PyHeaders<'_, '_> {
     }
 
     fn any_numbered(&self, number: u32, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
-        match self.single(number, name) {
+        match self.single(number) {
             Ok(Single::Value(value)) => Some(any_value(value, test).unwrap_or_else(|error| {
                 self.keep(error);
                 false

@@ -20,8 +20,8 @@ pub fn match_many<'py>(
     list_of(py, requests.len(), |place| {
         // Read where it stands each time: reading a header may run code that changes the list.
         let found = rank_of_one(table, &requests.get_item(place)?)?;
-        Ok(match found.and_then(|rank| table.answer(rank)) {
-            Some(answer) => answer.bind(py).clone().into_any(),
+        Ok(match found.and_then(|rank| table.answer(py, rank)) {
+            Some(answer) => answer.clone().into_any(),
             None => py.None().into_bound(py),
         })
     })

@@ -122,11 +122,11 @@ impl Match {
 
     /// The same answer with the target that `pick` picks; None when the rule has no targets.
     #[inline]
-    pub fn picked(
+    pub fn picked<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         pick: impl FnOnce(&Weights) -> usize,
-    ) -> PyResult<Option<&Py<Self>>> {
+    ) -> PyResult<Option<&Bound<'py, Self>>> {
         let picks = match self.picks.get() {
             Some(picks) => picks,
             None => match self.make_picks(py)? {
@@ -134,7 +134,7 @@ impl Match {
                 None => return Ok(None),
             },
         };
-        Ok(picks.answers.get(pick(&picks.weights)))
+        Ok(picks.answers.get(pick(&picks.weights)).map(|answer| answer.bind(py)))
     }
 
     #[cold]

@@ -1,5 +1,6 @@
 //! `trimtab_core::route` for Python.
 
+mod answers;
 mod columns;
 mod headers;
 mod many;
@@ -9,6 +10,7 @@ mod request;
 mod rule;
 mod short;
 mod table;
+mod update;
 
 pub use matched::Match;
 pub use matchers::{HeaderMatch, QueryMatch};

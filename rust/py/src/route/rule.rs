@@ -7,6 +7,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyTuple;
 use pyo3::{PyTraverseError, PyVisit};
 use std::sync::Arc;
+use trimtab_core::pick::WeightsError;
 use trimtab_core::route::{Fault, Grpc, HostPattern, PathMatch, Rule as CoreRule, RuleError, Target};
 
 /// What a rule asks of a request, and where it sends the requests that it gets.
@@ -157,10 +158,18 @@ impl Rule {
 }
 
 impl Rule {
-    /// A rule that is only its targets.
+    /// A rule that is only its targets, of which it has some.
     pub fn of_targets(targets: Vec<Target>) -> Result<Self, RuleError> {
+        if targets.is_empty() {
+            return Err(fault("targets", Fault::Weights(WeightsError::Zero)));
+        }
         let inner = Arc::new(CoreRule::named("targets").with_targets(targets).checked()?);
         Ok(Self { inner, data: None, targets: PyOnceLock::new() })
+    }
+
+    /// The same data with another rule.
+    pub fn with_inner(&self, py: Python<'_>, inner: Arc<CoreRule>) -> Self {
+        Self { inner, data: self.data(py), targets: PyOnceLock::new() }
     }
 
     /// The data of the caller.

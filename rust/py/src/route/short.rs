@@ -78,7 +78,7 @@ unsafe extern "C" fn match_entry(
         let answer = guarded(|| {
             // SAFETY: arguments live as long as the call.
             let rank = unsafe { rank(table.py(), table.get(), given) }?;
-            Some(rank.map(|rank| rank.and_then(|rank| table.get().answer(rank))))
+            Some(rank.map(|rank| rank.and_then(|rank| table.get().answer(table.py(), rank))))
         });
         if let Some(answer) = answer {
             return returned(table.py(), answer);
@@ -150,9 +150,9 @@ fn guarded<T>(answer: impl FnOnce() -> Option<PyResult<T>>) -> Option<PyResult<T
 }
 
 #[inline]
-fn returned(py: Python<'_>, answer: PyResult<Option<&Py<Match>>>) -> *mut PyObject {
+fn returned(py: Python<'_>, answer: PyResult<Option<&Bound<'_, Match>>>) -> *mut PyObject {
     match answer {
-        Ok(Some(answer)) => answer.clone_ref(py).into_ptr(),
+        Ok(Some(answer)) => answer.clone().into_ptr(),
         Ok(None) => py.None().into_ptr(),
         Err(error) => raised(py, error),
     }

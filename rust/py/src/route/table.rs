@@ -1,15 +1,17 @@
 //! Tables and what they answer.
 
+use super::answers::Answers;
 use super::matched::Match;
 use super::request::Arguments;
 use super::rule::Rule;
-use super::{columns, many};
+use super::{columns, many, update};
 use crate::chance::Turns;
 use crate::error::{fault, rule_error};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use pyo3::types::{PyString, PyTuple};
+use pyo3::types::{PyMapping, PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 use trimtab_core::route::{
     HostPattern, LinearTable, Outcome, Precedence, Request, RouteTable as CoreTable, RuleError as CoreError,
@@ -18,9 +20,10 @@ use trimtab_core::route::{
 
 /// An immutable set of rules in order: which of them gets a request?
 ///
-/// `order` is "listed" (Envoy: the first that matches) or "priority-then-length" (the lower
-/// priority number, none counting as 1001; then the longer path; exact before regex before prefix;
-/// the rule with more conditions; the name). `empty_hosts` have no rule: their requests get no
+/// `order` is "listed" (Envoy: the first that matches), "priority-then-length" (the lower priority
+/// number, none counting as 1001; then the longer path; exact before regex before prefix; the rule
+/// with more conditions; the name) or "gateway-api" (as HTTPRoute and GRPCRoute have it; where no
+/// rule of the best host matches, the next best is asked). `empty_hosts` have no rule: their requests get no
 /// answer, where those of a host that nobody names get the rules of `*`. `ignore_port` looks up
 /// the host of a request without its port. `seed` makes the picks of `route` repeatable. Safe to
 /// share among threads.
@@ -31,14 +34,21 @@ use trimtab_core::route::{
 #[pyclass(frozen, module = "trimtab._core")]
 pub struct RouteTable {
     table: CoreTable,
-    /// The same rules as a list: it explains, and it is what the table is compared with.
-    list: LinearTable,
-    /// One for each rule, by rank.
-    answers: Box<[Py<Match>]>,
+    order: Precedence,
+    /// The same rules as a list, once somebody asks: it explains, and it is what the table is
+    /// compared with.
+    listed: OnceLock<Listed>,
+    answers: Answers,
     rules: OnceLock<Py<PyTuple>>,
     /// The names of the headers that rules ask about.
     header_names: Box<[Py<PyString>]>,
-    turns: Turns,
+    turns: Arc<Turns>,
+}
+
+/// A table as a list, and the numbers of its rules.
+struct Listed {
+    table: LinearTable,
+    numbers: Vec<u32>,
 }
 
 #[pymethods]
@@ -54,39 +64,20 @@ impl RouteTable {
         ignore_port: bool,
         seed: Option<u64>,
     ) -> PyResult<Self> {
-        let order = match order {
-            "listed" => Precedence::Listed,
-            "priority-then-length" => Precedence::PriorityThenLength,
-            other => {
-                let message = format!("order must be 'listed' or 'priority-then-length', not {other:?}");
-                return Err(PyValueError::new_err(message));
-            }
-        };
-        let mut rules: Vec<Ordered> = rules
-            .try_iter()?
-            .map(|rule| Ok(Ordered(rule?.cast::<Rule>()?.clone().unbind())))
-            .collect::<PyResult<_>>()?;
-        order.sort(&mut rules);
-        let inner: Vec<_> = rules.iter().map(|rule| rule.0.get().inner.clone()).collect();
-        let mut hosts = VirtualHosts::of(&inner).ignoring_port(ignore_port);
+        let order = order_of(order)?;
+        let rules = in_order(order, rules)?;
+        let inner: Vec<_> = rules.iter().map(|rule| rule.get().inner.clone()).collect();
+        let mut hosts = VirtualHosts::of(&inner).in_mode(order.host_mode()).ignoring_port(ignore_port);
         for host in &empty_hosts {
             let pattern = HostPattern::parse(host)
                 .map_err(|CoreError { fault: why, .. }| rule_error(py, &fault("empty_hosts", why)))?;
             hosts.add_empty(pattern);
         }
-        let table = CoreTable::new(inner.clone(), &hosts, secret(py)?)
+        let table = CoreTable::new(inner, &hosts, secret(py)?)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let header_names =
-            table.header_names().iter().map(|name| PyString::intern(py, name).unbind()).collect();
-        let answers = (0_u32..).zip(rules).map(|(rank, Ordered(rule))| Match::new(py, rule, rank));
-        Ok(Self {
-            answers: answers.collect::<PyResult<_>>()?,
-            table,
-            list: LinearTable::new(inner, hosts),
-            rules: OnceLock::new(),
-            header_names,
-            turns: Turns::new(py, seed)?,
-        })
+        let answers = (0_u32..).zip(rules).map(|(rank, rule)| Match::new(py, rule, rank));
+        let answers = Answers::new(py, &answers.collect::<PyResult<Vec<_>>>()?)?;
+        Ok(Self::of(py, table, order, answers, Arc::new(Turns::new(py, seed)?)))
     }
 
     /// The table that App Mesh manifests (files and directories) give an Envoy: that of a client,
@@ -137,10 +128,10 @@ impl RouteTable {
         headers: Option<&Bound<'py, PyAny>>,
         scheme: Option<&Bound<'py, PyAny>>,
         port: Option<u16>,
-    ) -> PyResult<Option<&Py<Match>>> {
+    ) -> PyResult<Option<&Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.find(request))?;
-        Ok(rank.and_then(|rank| self.answer(rank)))
+        Ok(rank.and_then(|rank| self.answer(path.py(), rank)))
     }
 
     /// The same, with the target that Envoy picks when it has drawn `value` (0 to 2**64 - 1); without
@@ -158,7 +149,7 @@ impl RouteTable {
         value: Option<u64>,
         scheme: Option<&Bound<'py, PyAny>>,
         port: Option<u16>,
-    ) -> PyResult<Option<&Py<Match>>> {
+    ) -> PyResult<Option<&Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.find(request))?;
         self.picked(py, rank, value)
@@ -170,7 +161,7 @@ impl RouteTable {
     }
 
     /// The ranks of the rules that get the requests, as a memoryview of 32-bit numbers, 2**32 - 1
-    /// where none does: `rules[rank]` is the rule.
+    /// where none does: `rule(rank)` is the rule.
     ///
     /// `paths` is a list of str or bytes, or a tuple of bytes and offsets: all texts one after the
     /// other, and where each begins and the last ends, as a buffer of 32 or 64-bit numbers (Arrow's
@@ -201,10 +192,11 @@ impl RouteTable {
         headers: Option<&Bound<'py, PyAny>>,
         scheme: Option<&Bound<'py, PyAny>>,
         port: Option<u16>,
-    ) -> PyResult<Option<&Py<Match>>> {
+    ) -> PyResult<Option<&Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
-        let rank = arguments.lend(&self.header_names, |request| self.list.find(request))?;
-        Ok(rank.and_then(|rank| self.answer(rank)))
+        let rank = arguments.lend(&self.header_names, |request| self.listed().table.find(request))?;
+        let number = rank.and_then(|rank| self.listed().numbers.get(rank as usize));
+        Ok(number.and_then(|number| self.answer(path.py(), *number)))
     }
 
     /// What became of each rule, in order: its name, whether it matches, and why it does not get
@@ -220,8 +212,8 @@ impl RouteTable {
         port: Option<u16>,
     ) -> PyResult<Vec<(String, bool, Option<String>)>> {
         Arguments { path, host, method, headers, scheme, port }.lend(&self.header_names, |request| {
-            let outcomes = self.list.explain(request);
-            let rules = self.list.rules().iter();
+            let outcomes = self.listed().table.explain(request);
+            let rules = self.listed().table.rules().iter();
             rules
                 .zip(outcomes)
                 .map(|(rule, outcome)| (rule.name().to_owned(), outcome.matches(), self.reason(outcome)))
@@ -233,27 +225,89 @@ impl RouteTable {
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if self.rules.get().is_none() {
-            let rules = PyTuple::new(py, self.answers.iter().map(|answer| answer.get().rule_object()))?;
-            let _ = self.rules.set(rules.unbind());
+            let rules: Vec<_> = self.answers.iter(py).map(|answer| answer.get().rule_object()).collect();
+            let _ = self.rules.set(PyTuple::new(py, rules)?.unbind());
         }
         Ok(self.rules.get().map_or_else(|| PyTuple::empty(py), |rules| rules.bind(py).clone()))
     }
 
+    /// The rule of this rank, as `match_columns` gives it; None for one that no rule has.
+    fn rule(&self, py: Python<'_>, rank: u32) -> Option<Py<Rule>> {
+        self.answer(py, rank).map(|answer| answer.get().rule_object().clone_ref(py))
+    }
+
+    /// The same table with other targets, by the names of rules: `{"cart": [("v1", 90), ("v2", 10)]}`.
+    /// What they ask stays, so nothing is compiled: microseconds, at any size. All rules of a name are
+    /// changed. Raises ValueError for a name that no rule has, RuleError for weights that cannot be
+    /// picked from.
+    ///
+    /// >>> table = RouteTable([Rule("cart", targets=[("v1", 1)])])
+    /// >>> table.with_targets({"cart": [("v1", 90), ("v2", 10)]}).match("/").targets
+    /// (('v1', 90), ('v2', 10))
+    fn with_targets(&self, targets: &Bound<'_, PyMapping>) -> PyResult<Self> {
+        update::with_targets(self, targets)
+    }
+
+    /// The same table with these rules and no others for requests of these hosts, one or a list; the
+    /// hosts that the rules name themselves do not count. No rules: requests that get no answer. The
+    /// cost is that of the rules, or of about 256. Raises ValueError when the table would be too large.
+    fn with_host(&self, hosts: &Bound<'_, PyAny>, rules: &Bound<'_, PyAny>) -> PyResult<Self> {
+        update::with_host(self, hosts, rules)
+    }
+
+    /// The same table without these hosts, one or a list: their requests get the rules of the next
+    /// best pattern. A host that is not there is no error.
+    fn without_host(&self, hosts: &Bound<'_, PyAny>) -> PyResult<Self> {
+        update::without_host(self, hosts)
+    }
+
     fn __len__(&self) -> usize {
-        self.answers.len()
+        self.table.rules().count()
     }
 
     fn __repr__(&self) -> String {
-        format!("RouteTable({} rules)", self.answers.len())
+        format!("RouteTable({} rules)", self.__len__())
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.rules.get().map_or(Ok(()), |rules| visit.call(rules))?;
-        self.answers.iter().try_for_each(|answer| visit.call(answer))
+        self.answers.visit(&visit)
     }
 }
 
 impl RouteTable {
+    fn of(py: Python<'_>, table: CoreTable, order: Precedence, answers: Answers, turns: Arc<Turns>) -> Self {
+        let names = table.header_names().iter().map(|name| PyString::intern(py, name).unbind());
+        Self {
+            header_names: names.collect(),
+            table,
+            order,
+            listed: OnceLock::new(),
+            answers,
+            rules: OnceLock::new(),
+            turns,
+        }
+    }
+
+    /// The table that this one became: compiled anew, with these answers changed.
+    pub fn changed(
+        &self,
+        py: Python<'_>,
+        table: CoreTable,
+        answers: BTreeMap<u32, Option<Py<Match>>>,
+    ) -> PyResult<Self> {
+        Ok(Self::of(py, table, self.order, self.answers.with(py, answers)?, self.turns.clone()))
+    }
+
+    pub fn compiled(&self) -> &CoreTable {
+        &self.table
+    }
+
+    /// Rules as this table would order them.
+    pub fn in_order(&self, rules: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Rule>>> {
+        in_order(self.order, rules)
+    }
+
     /// The rank of the rule that gets the request.
     #[inline]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
@@ -262,19 +316,19 @@ impl RouteTable {
 
     /// The answer that names the rule of this rank.
     #[inline]
-    pub fn answer(&self, rank: u32) -> Option<&Py<Match>> {
-        self.answers.get(usize::try_from(rank).ok()?)
+    pub fn answer<'py>(&self, py: Python<'py>, rank: u32) -> Option<&Bound<'py, Match>> {
+        self.answers.get(py, rank)
     }
 
-    /// The same with a target: Envoy's for `value`, or for the next number of the table's own.
+    /// The same with a target: Envoy's for `value`, or by the table's own sequence.
     #[inline]
-    pub fn picked(
+    pub fn picked<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         rank: Option<u32>,
         value: Option<u64>,
-    ) -> PyResult<Option<&Py<Match>>> {
-        let Some(answer) = rank.and_then(|rank| self.answer(rank)) else { return Ok(None) };
+    ) -> PyResult<Option<&Bound<'py, Match>>> {
+        let Some(answer) = rank.and_then(|rank| self.answer(py, rank)) else { return Ok(None) };
         let picked = answer.get().picked(py, |weights| match value {
             Some(value) => weights.pick(value),
             None => self.turns.random(weights),
@@ -287,11 +341,16 @@ impl RouteTable {
         &self.header_names
     }
 
+    fn listed(&self) -> &Listed {
+        let numbers = || self.table.rules().map(|(number, _)| number).collect();
+        self.listed.get_or_init(|| Listed { table: self.table.linear(), numbers: numbers() })
+    }
+
     fn reason(&self, outcome: Outcome<'_>) -> Option<String> {
         match outcome {
             Outcome::Won => None,
             Outcome::Behind(rank) => {
-                let first = self.list.rule(rank).map_or("", |rule| rule.name());
+                let first = self.listed().table.rule(rank).map_or("", |rule| rule.name());
                 Some(format!("matches, but {first:?} (rank {rank}) is tried before it"))
             }
             other => Some(other.to_string()),
@@ -302,6 +361,26 @@ impl RouteTable {
 /// What nobody outside this process can guess: Python's own secret for the hashes of its strings.
 fn secret(py: Python<'_>) -> PyResult<u64> {
     Ok(PyString::new(py, "trimtab").hash()?.unsigned_abs() as u64)
+}
+
+fn order_of(name: &str) -> PyResult<Precedence> {
+    match name {
+        "listed" => Ok(Precedence::Listed),
+        "priority-then-length" => Ok(Precedence::PriorityThenLength),
+        "gateway-api" => Ok(Precedence::GatewayApi),
+        other => {
+            let message =
+                format!("order must be 'listed', 'priority-then-length' or 'gateway-api', not {other:?}");
+            Err(PyValueError::new_err(message))
+        }
+    }
+}
+
+fn in_order(order: Precedence, rules: &Bound<'_, PyAny>) -> PyResult<Vec<Py<Rule>>> {
+    let rules = rules.try_iter()?.map(|rule| Ok(Ordered(rule?.cast::<Rule>()?.clone().unbind())));
+    let mut rules: Vec<Ordered> = rules.collect::<PyResult<_>>()?;
+    order.sort(&mut rules);
+    Ok(rules.into_iter().map(|Ordered(rule)| rule).collect())
 }
 
 /// A rule of Python, put in order by what it holds.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, Generic, TypeVar
 
 from trimtab.core.model import ObjectRef
@@ -23,14 +24,19 @@ class Groups(Generic[K]):
         """An object changed from ``old`` to ``new``; None: it is not there, or cannot be read."""
         gone = set(self._keys_of(old)) if old is not None else set()
         come = set(self._keys_of(new)) if new is not None else set()
-        for key in gone - come if old is not None else ():
-            self._leave(key, old.ref)  # type: ignore[union-attr]
-        for key in come - gone if new is not None else ():
-            self._join(key, new.ref)  # type: ignore[union-attr]
+        if old is not None:
+            for key in gone - come:
+                self._leave(key, old.ref)
+        if new is not None:
+            for key in come - gone:
+                self._join(key, new.ref)
 
     @property
-    def keys(self) -> Collection[K]:
+    def keys(self) -> AbstractSet[K]:
         return self._members.keys()
+
+    def members(self, key: K) -> Collection[ObjectRef]:
+        return self._members[key]
 
     @property
     def several(self) -> Mapping[K, Collection[ObjectRef]]:

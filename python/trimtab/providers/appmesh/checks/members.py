@@ -24,15 +24,17 @@ class MemberChecks:
         self._orphans = Groups(_namespace_to_find_a_mesh_for)
         self._namesakes = Groups(_name_in_its_mesh)
         self._users = Groups(_nodes_of_router)
+        self._by_mesh = Groups(_mesh_by_name)
 
     def replace(self, old: Document | None, new: Document | None) -> None:
         """A document has changed."""
         before, after = old.resource if old else None, new.resource if new else None
-        for groups in (self._orphans, self._namesakes, self._users):
+        for groups in (self._orphans, self._by_mesh, self._namesakes, self._users):
             groups.replace(before, after)
 
     def findings(self, reading: AppMeshReading) -> Iterator[Diagnostic]:
         yield from self._without_mesh(reading)
+        yield from self._meshes_not_there(reading)
         for (kind, name), refs in sorted(self._namesakes.several.items()):
             yield from _same_name(reading, kind, name, refs)
         for node, routers in sorted(self._users.several.items()):
@@ -47,6 +49,20 @@ class MemberChecks:
                 ref = ObjectRef("", "Namespace", "", namespace)
                 known = reading.documents.get(ref)
                 yield diagnostic(problem, known.object if known else None, ref)
+
+    def _meshes_not_there(self, reading: AppMeshReading) -> Iterator[Diagnostic]:
+        """Said once for each Mesh that objects name, of the first of them."""
+        for mesh in sorted(self._by_mesh.keys - reading.meshes.keys()):
+            first, *others = sorted(self._by_mesh.members(mesh))
+            also = f"; {len(others)} other objects name it too" if others else ""
+            message = f"there is no {mesh}{also}."
+            problem = Problem(codes.UNRESOLVED, "spec.meshRef", message, "Create it.")
+            yield diagnostic(problem, reading.documents[first].object)
+
+
+def _mesh_by_name(resource: Resource[Any]) -> Iterable[ObjectRef]:
+    stated = None if resource.ref.kind in _NOT_MEMBERS else resource.spec.mesh_ref
+    return () if stated is None else (ObjectRef(GROUP, "Mesh", "", stated.name),)
 
 
 def _namespace_to_find_a_mesh_for(resource: Resource[Any]) -> Iterable[str]:

@@ -35,6 +35,10 @@ def named(resource: Resource[Any]) -> Iterator[tuple[str, str, Reference]]:
     """Every reference in a document: the kind that it means, the field it stands in."""
     spec, kind = resource.spec, resource.ref.kind
     if kind == "GatewayRoute":
+        gateway = spec.virtual_gateway_ref
+        if gateway is not None:
+            owner = Reference(name=gateway.name, namespace=gateway.namespace)
+            yield "VirtualGateway", "spec.virtualGatewayRef", owner
         service = spec.target.virtual_service.virtual_service_ref
         field = f"spec.{spec.protocol}Route.action.target.virtualService.virtualServiceRef"
         yield from _stated("VirtualService", field, service)

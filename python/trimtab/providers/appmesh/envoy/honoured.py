@@ -42,5 +42,7 @@ HONOURED: frozenset[str] = frozenset(
     }
     | _under("VirtualNode", "awsName", "meshRef", "podSelector", "listeners.portMapping")
     | _under("VirtualNode", "serviceDiscovery.dns", "backends.virtualService.virtualServiceRef")
+    | _under("VirtualNode", "backendGroups")
+    | _under("BackendGroup", "virtualservices", "meshRef")
 )
 """Paths without indices, the kind first; a path stands for everything below it."""

@@ -17,12 +17,13 @@ from trimtab.providers.appmesh.envoy.services import ServicePort
 from trimtab.providers.appmesh.hops import offered_ports
 from trimtab.providers.appmesh.model import VirtualNode
 from trimtab.providers.appmesh.reading import AppMeshReading
+from trimtab.providers.appmesh.users import called
 from trimtab.providers.appmesh.values import PortMapping, Protocol
 
 
 def node_plan(reading: AppMeshReading, node: VirtualNode, ports: Ports) -> Plan:
     """The egress listener is not in it: TCP has its weights there."""
-    offers = {ref: offered_ports(reading, reading.services[ref]) for ref in backends(reading, node)}
+    offers = {ref: offered_ports(reading, reading.services[ref]) for ref in called(reading, node)}
     connections = tcp_ports(offers)
     first, clusters, chains = _application(reading, node)
     listeners: dict[str, bytes] = {}
@@ -30,17 +31,6 @@ def node_plan(reading: AppMeshReading, node: VirtualNode, ports: Ports) -> Plan:
         lds = listener_name(INGRESS, ports.ingress)
         listeners[lds] = redirected_listener(lds, ports.ingress, chains, inbound=True)
     return Plan(False, clusters, listeners, first, _http_ports(offers, connections), connections)
-
-
-def backends(reading: AppMeshReading, node: VirtualNode) -> list[ObjectRef]:
-    """The VirtualServices that a node may call, as far as they are here."""
-    found: dict[ObjectRef, None] = {}
-    for backend in node.spec.backends:
-        reference = backend.virtual_service.virtual_service_ref
-        service = reading.service(reference, node) if reference else None
-        if service is not None:
-            found[service.ref] = None
-    return list(found)
 
 
 def tcp_ports(offers: dict[ObjectRef, tuple[PortMapping, ...]]) -> dict[int, ServicePort]:

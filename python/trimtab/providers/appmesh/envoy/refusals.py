@@ -8,7 +8,6 @@ from trimtab.core.model import Diagnostic, Object
 from trimtab.providers.appmesh import codes
 from trimtab.providers.appmesh.codes import Problem, diagnostic
 from trimtab.providers.appmesh.envoy.plan import insists_on_tls
-from trimtab.providers.appmesh.envoy.proxy import backends
 from trimtab.providers.appmesh.hops import offered_ports
 from trimtab.providers.appmesh.model import (
     GatewayListener,
@@ -17,6 +16,7 @@ from trimtab.providers.appmesh.model import (
     VirtualService,
 )
 from trimtab.providers.appmesh.reading import AppMeshReading
+from trimtab.providers.appmesh.users import called
 from trimtab.providers.appmesh.values import Protocol
 
 
@@ -71,7 +71,7 @@ def _same_name(reading: AppMeshReading) -> Iterator[Diagnostic]:
 def _same_port(reading: AppMeshReading, node: VirtualNode) -> Iterator[Diagnostic]:
     """TCP has no names: in one proxy only one backend can have a port."""
     first: dict[int, VirtualService] = {}
-    for ref in backends(reading, node):
+    for ref in called(reading, node):
         service = reading.services[ref]
         for mapping in offered_ports(reading, service):
             if mapping.protocol is not Protocol.TCP:

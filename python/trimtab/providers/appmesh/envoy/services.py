@@ -132,5 +132,5 @@ def _reshapes(old: Document | None, new: Document | None) -> bool:
     after = new.resource if new else None
     if before is None or after is None or before.ref.kind not in ("VirtualRouter", "VirtualNode"):
         return before is not after
-    fields = ("listeners", "mesh_ref", "aws_name", "backends")
+    fields = ("listeners", "mesh_ref", "aws_name", "backends", "backend_groups")
     return any(getattr(before.spec, f, None) != getattr(after.spec, f, None) for f in fields)

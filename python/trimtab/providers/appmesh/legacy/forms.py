@@ -30,6 +30,13 @@ class Form:
         """A field that has no place in v1beta2."""
         self.say(Problem(codes.LEFT_OUT, field, f"is left out of the v1beta2 form: {why}."))
 
+    def lost(self, field: str, why: str) -> None:
+        """A part that means something and has no v1beta2 form: the form must not take its place."""
+        self.say(
+            Problem(codes.NEVER_EXISTED, field, f"has no v1beta2 form: {why}.", "Write it anew.")
+        )
+        self.complete = False
+
     def add(self, kind: str, name: str, spec: Any, labels: Mapping[str, str] | None = None) -> None:
         """A document of the same namespace, labels and annotations as the source."""
         source = self._obj.body.get("metadata")

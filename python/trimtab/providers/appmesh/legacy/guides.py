@@ -18,6 +18,10 @@ _PROTOCOLS = {"http": "http", "https": "http", "http2": "http2", "grpc": "grpc"}
 _LABEL = "gateway"
 _MATCH_FIELDS = ("prefix", "path", "hostname", "method", "headers", "queryParameters", "port")
 
+_NOT_AT_GATEWAYS = (
+    "a GatewayRoute has no such field; retries and timeouts stand in the routes of a VirtualRouter"
+)
+
 NO_GATEWAY = (
     "App Mesh has no kind Gateway and never had; what stands before the mesh is a VirtualGateway "
     "with listeners, chosen by selectors."
@@ -83,7 +87,7 @@ def _listener(form: Form, protocol: str, settings: Mapping[str, Any], field: str
 
 def is_guide_route(obj: Object) -> bool:
     spec = as_mapping(obj.body.get("spec"))
-    return "gatewayName" in spec or isinstance(spec.get("http"), list)
+    return "gatewayName" in spec or isinstance(spec.get("http"), list | Mapping)
 
 
 def gateway_route(obj: Object, index: Index) -> Form:
@@ -92,10 +96,13 @@ def gateway_route(obj: Object, index: Index) -> Form:
     form.say(Problem(codes.NEVER_EXISTED, "spec", NO_SUCH_ROUTE, "Write the v1beta2 form."))
     spec = as_mapping(obj.body.get("spec"))
     labels = _chosen(form, spec.get("gatewayName"), obj, index)
-    entries = as_list(spec.get("http"))
+    listed = spec.get("http")
+    entries = [listed] if isinstance(listed, Mapping) else as_list(listed)
     for key in spec:
         if key not in ("gatewayName", "http"):
-            form.dropped(f"spec.{key}", "a GatewayRoute has no such field")
+            form.lost(f"spec.{key}", "only what stands under http is understood")
+    if not entries:
+        form.lost("spec.http", "it holds no entry with a match and a route")
     for i, entry in enumerate(entries):
         name = obj.ref.name if len(entries) == 1 else f"{obj.ref.name}-{i}"
         for suffix, route in _routes(form, entry, f"spec.http[{i}]", obj.ref.namespace, index):
@@ -119,6 +126,9 @@ def _routes(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The routes that one entry means: one for each of its matches."""
     body = as_mapping(entry)
+    for key in body:
+        if key not in ("match", "route", "rewrite"):
+            form.dropped(f"{field}.{key}", _NOT_AT_GATEWAYS)
     target = _target(form, as_list(body.get("route")), f"{field}.route", namespace, index)
     if target is None:
         return

@@ -102,6 +102,11 @@ impl RunTest {
         Self { run, stop: run.class.only_stranger() }
     }
 
+    /// Whether a text that goes on with `byte` may go on with the run.
+    pub(crate) fn may_start(&self, byte: u8) -> bool {
+        self.run.min == 0 || self.run.class.contains(byte)
+    }
+
     /// The length of the run at the start of `text`, if it is one.
     pub(crate) fn forward(&self, text: &[u8]) -> Option<usize> {
         match self.stop {

@@ -35,7 +35,7 @@ pub(crate) struct Shape {
 /// The rows of a pattern; `None` when it is more than rows, or too many of them.
 pub(crate) fn shape_of(hir: &Hir) -> Option<Shape> {
     let mut shape = Shape::default();
-    for row in rows(hir)? {
+    for row in rows(hir, Bounds { start: true, end: true })? {
         let row = joined(row)?;
         if let Some(folded) = folded(&row).filter(|row| is_readable(row)) {
             shape.folded.push(folded);
@@ -154,26 +154,35 @@ fn push_literals(hir: &Hir, literals: &mut Vec<Vec<u8>>) {
     }
 }
 
-fn rows(hir: &Hir) -> Option<Vec<Row>> {
+/// Whether a part of a pattern begins where the text does, and ends where it does.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    start: bool,
+    end: bool,
+}
+
+fn rows(hir: &Hir, at: Bounds) -> Option<Vec<Row>> {
+    let nothing = || Some(vec![Vec::new()]);
     match hir.kind() {
-        HirKind::Empty => Some(vec![Vec::new()]),
+        HirKind::Empty => nothing(),
         HirKind::Literal(literal) => Some(vec![vec![Piece::Text(literal.0.to_vec())]]),
         HirKind::Class(class) => run_of(class, 1, 1).map(|piece| vec![vec![piece]]),
-        HirKind::Capture(capture) => rows(&capture.sub),
+        HirKind::Capture(capture) => rows(&capture.sub, at),
         HirKind::Repetition(repetition) => repeated(repetition),
         HirKind::Alternation(ways) => {
-            let ways: Option<Vec<_>> = ways.iter().map(rows).collect();
+            let ways: Option<Vec<_>> = ways.iter().map(|way| rows(way, at)).collect();
             few(ways?.into_iter().flatten().collect())
         }
         HirKind::Concat(parts) => {
             let last = parts.len().saturating_sub(1);
-            parts.iter().enumerate().try_fold(vec![Vec::new()], |before, (place, part)| match part.kind() {
-                // An anchor where the text starts or ends anyway says nothing.
-                HirKind::Look(Look::Start) if place == 0 => Some(before),
-                HirKind::Look(Look::End) if place == last => Some(before),
-                _ => product(&before, &rows(part)?),
+            parts.iter().enumerate().try_fold(vec![Vec::new()], |before, (place, part)| {
+                let at = Bounds { start: at.start && place == 0, end: at.end && place == last };
+                product(&before, &rows(part, at)?)
             })
         }
+        // An anchor where the text starts or ends anyway says nothing.
+        HirKind::Look(Look::Start) if at.start => nothing(),
+        HirKind::Look(Look::End) if at.end => nothing(),
         HirKind::Look(_) => None,
     }
 }
@@ -191,7 +200,7 @@ fn repeated(repetition: &Repetition) -> Option<Vec<Row>> {
     if max > 8 {
         return None;
     }
-    let once = rows(&repetition.sub)?;
+    let once = rows(&repetition.sub, Bounds { start: false, end: false })?;
     let mut ways = Vec::new();
     let mut so_far = vec![Vec::new()];
     for times in 0..=max {
@@ -329,6 +338,18 @@ mod tests {
     }
 
     #[test]
+    fn an_anchor_within_a_text_matches_nothing() {
+        for pattern in [r"/(\Aa|b)", "/(?:a$|b)c?", "(?:a|b$)c", "(?:^a){2}"] {
+            assert_eq!(shape(pattern), None, "{pattern}");
+        }
+        for pattern in [r"/(\Aa|1)", "(a$|1)b"] {
+            assert!(!Pattern::new(pattern).unwrap().is_full_match(b"/a"));
+            assert!(!Pattern::new(pattern).unwrap().is_full_match(b"ab"));
+        }
+        assert_eq!(shape("(?:^aa|^b)(?:cc$|d$)"), Some((4, 0)), "there it says nothing");
+    }
+
+    #[test]
     fn what_ignores_case_is_a_row_of_small_letters() {
         let folded = |pattern: &str| shape_of(&hir(pattern)).map(|shape| shape.folded.len());
         for (pattern, rows) in
@@ -372,6 +393,9 @@ mod tests {
         "é",
         "^",
         "$",
+        "(^a|b)",
+        "(a$|1)",
+        "(?:^a)?",
         "[^a]",
         "a?",
         "(?s:.)+",

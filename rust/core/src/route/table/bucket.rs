@@ -1,6 +1,6 @@
 //! Building buckets: rules that are found by the same text and ask for more.
 
-use super::build::{Asked, Builder, TooLarge, number};
+use super::build::{Asked, Builder, MAX_LISTED, TooLarge, number};
 use super::bytes::NONE;
 use super::compiled::{Branch, Bucket, Entry, Place};
 use super::exact::{Found, Plain};
@@ -26,12 +26,14 @@ pub(super) struct Item {
     pub path: Place,
     /// Whether it is the path that led here.
     pub by_path: bool,
+    /// Whether its method and its port have led here.
+    pub asked: [bool; 2],
 }
 
 impl Item {
     /// A rule that is to be found by its path.
     pub(super) fn of(rank: u32) -> Self {
-        Self { rank, skip: 0, here: Place::ANY, path: Place::ANY, by_path: true }
+        Self { rank, skip: 0, here: Place::ANY, path: Place::ANY, by_path: true, asked: [false; 2] }
     }
 
     pub(super) fn at(self, here: Place) -> Self {
@@ -71,6 +73,7 @@ enum Value<'r> {
 /// when it is turned round, or when absence may pass.
 fn value_of<'r>(needs: &'r AllNeeds, condition: &Condition) -> Option<Value<'r>> {
     let text = match condition.subject {
+        Subject::Method | Subject::Port => return None,
         Subject::Query(_) => needs.query(condition)?.text()?,
         Subject::Header(_) => {
             let header =
@@ -124,6 +127,12 @@ impl Builder<'_> {
             items = rest;
             branches.push(self.branch(subject, told)?);
         }
+        for subject in [Subject::Method, Subject::Port] {
+            branches.extend(self.entry_branch(subject, &mut items)?);
+        }
+        if let Some(item) = items.get(MAX_LISTED) {
+            return Err(TooLarge::Listed(self.rule_name(item.rank)));
+        }
         branches.sort_by_key(|branch| branch.min_rank);
         let bucket = Bucket {
             min_rank,
@@ -142,6 +151,29 @@ impl Builder<'_> {
         self.out.branches.extend(branches);
         self.out.buckets.push(bucket);
         number(self.out.buckets.len() - 1)
+    }
+
+    pub(super) fn rule_name(&self, rank: u32) -> String {
+        self.needs.rules.get(rank as usize).map_or_else(String::new, |rule| rule.name().to_owned())
+    }
+
+    /// Takes the rules that ask for a method or for a port, where many are left that do.
+    fn entry_branch(&mut self, subject: Subject, items: &mut Vec<Item>) -> Result<Option<Branch>, TooLarge> {
+        let needs = self.needs;
+        let asks = |item: &Item| item.may_branch() && !needs.entry_values(item.rank, subject).is_empty();
+        let (told, rest): (Vec<_>, Vec<_>) =
+            items.iter().partition(|item| !item.was_asked(subject) && asks(item));
+        if told.len() < CROWD {
+            return Ok(None);
+        }
+        *items = rest;
+        let min_rank = told.first().map_or(NONE, |item| item.rank);
+        let keys = told.into_iter().flat_map(|item: Item| {
+            let values = needs.entry_values(item.rank, subject).into_iter();
+            values.map(move |value| (Asked::Whole(value), item.led_by(subject)))
+        });
+        let index = self.index(keys.collect())?;
+        Ok(Some(Branch { min_rank, subject, index, ranges: NONE }))
     }
 
     /// Leaves out each rule that asks just what a better one asks.
@@ -235,6 +267,21 @@ impl Item {
     /// along, what is asked of a value is not.
     fn may_branch(&self) -> bool {
         self.by_path || self.here == Place::ANY
+    }
+
+    fn was_asked(&self, subject: Subject) -> bool {
+        match (subject, self.asked) {
+            (Subject::Method, [asked, _]) | (Subject::Port, [_, asked]) => asked,
+            _ => false,
+        }
+    }
+
+    /// The same rule, found by its method or its port, which are compared again: that costs little.
+    fn led_by(self, subject: Subject) -> Self {
+        let path = if self.by_path { self.here } else { self.path };
+        let [method, port] = self.asked;
+        let asked = [method || subject == Subject::Method, port || subject == Subject::Port];
+        Self { here: Place::ANY, path, by_path: false, asked, ..self }
     }
 
     /// The same rule, found by the value that its condition at `place` asks for.

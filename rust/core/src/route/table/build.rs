@@ -21,6 +21,11 @@ const PREPARED: usize = 1000;
 /// The most memory that the programs of all regexes of a table may take, in bytes.
 pub(super) const REGEX_LIMIT: usize = 256 << 20;
 
+/// So many rules that are found by one text are tried one by one at most.
+pub(super) const MAX_LISTED: usize = 1024;
+/// So many nodes of a trie may be walked for one text at most.
+pub(super) const MAX_WAYS: u32 = 512;
+
 /// Checks that the regexes of these rules, each counted once, are not too large together.
 pub(super) fn check_regexes<'r>(rules: impl Iterator<Item = &'r Rule>, limit: usize) -> Result<(), TooLarge> {
     let (mut seen, mut size) = (BTreeSet::new(), 0);
@@ -45,6 +50,11 @@ pub enum TooLarge {
     /// With the regexes of the rule of this name, those of the table take more memory than is set
     /// aside for them.
     Regexes(String),
+    /// With the rule of this name more rules than are tried one by one for a request are found by
+    /// one text, and ask for nothing else that could be looked up.
+    Listed(String),
+    /// The regex of the rule of this name and others cross: a text may begin with too many of them.
+    Crossing(String),
     /// This host pattern is the last of a row of wildcards that fit one host, while all of them
     /// count.
     Hosts(String),
@@ -62,6 +72,17 @@ impl std::fmt::Display for TooLarge {
                 "rule {rule:?}: with its regexes those of the table take more than {REGEX_LIMIT} bytes; \
                  leave some out, or write them as prefixes and segments such as '[^/]+', which take none"
             ),
+            Self::Listed(rule) => write!(
+                f,
+                "rule {rule:?}: with it more than {MAX_LISTED} rules of one path ask for nothing that can be \
+                 looked up, as a value of a header can; give them paths of their own, or have them ask for \
+                 values that are exact, prefixes, suffixes or ranges and not inverted"
+            ),
+            Self::Crossing(rule) => write!(
+                f,
+                "rule {rule:?}: its regex and others cross, so that one text may begin with more than \
+                 {MAX_WAYS} of them; leave some out, or give them beginnings of their own"
+            ),
             Self::Hosts(pattern) => write!(
                 f,
                 "host {pattern:?}: too many wildcards fit one host, more than 16 suffixes or 16 prefixes; \
@@ -77,7 +98,12 @@ impl std::error::Error for TooLarge {}
 pub(super) enum Asked<'r> {
     Any,
     Text(&'r TextMatch),
-    Separated { prefix: &'r str, ignore_case: bool },
+    /// These bytes.
+    Whole(Cow<'r, [u8]>),
+    Separated {
+        prefix: &'r str,
+        ignore_case: bool,
+    },
 }
 
 impl<'r> From<Option<&'r PathMatch>> for Asked<'r> {
@@ -110,8 +136,10 @@ struct Keys<'r> {
     forward: Vec<Key<'r>>,
     folded: Vec<Key<'r>>,
     backward: Vec<Key<'r>>,
-    /// What is somewhere in a text.
-    inside: Vec<(&'r [u8], Item)>,
+    folded_backward: Vec<Key<'r>>,
+    /// What is somewhere in a text; in small letters where case does not matter.
+    inside: Vec<(Cow<'r, [u8]>, Item)>,
+    folded_inside: Vec<(Cow<'r, [u8]>, Item)>,
     rest: Vec<Item>,
 }
 
@@ -133,6 +161,7 @@ impl<'r> Builder<'r> {
                     self.text_key(&mut keys, prefix.as_bytes(), ignore_case, SEPARATED, item);
                 }
                 Asked::Text(text) => self.sort_in(&mut keys, text, item)?,
+                Asked::Whole(text) => keys.exact.push((text, item)),
             }
         }
         let shapes = self.templates(&mut keys.forward, &mut keys.exact)?;
@@ -150,7 +179,9 @@ impl<'r> Builder<'r> {
             forward: self.trie(keys.forward)?,
             folded: self.trie(keys.folded)?,
             backward: self.trie(keys.backward)?,
-            inside: self.inside(keys.inside)?,
+            folded_backward: self.trie(keys.folded_backward)?,
+            inside: self.inside(keys.inside, false)?,
+            folded_inside: self.inside(keys.folded_inside, true)?,
             rest: self.bucket(keys.rest)?,
         };
         self.out.indexes.push(index);
@@ -181,14 +212,21 @@ impl<'r> Builder<'r> {
             TextKind::Exact(exact) if ignore_case => self.text_key(keys, exact.as_bytes(), true, END, item),
             TextKind::Exact(exact) => keys.exact.push((Cow::Borrowed(exact.as_bytes()), item)),
             TextKind::Prefix(prefix) => self.text_key(keys, prefix.as_bytes(), ignore_case, NOTHING, item),
-            TextKind::Suffix(suffix) if !ignore_case && !suffix.contains('\0') => {
+            TextKind::Suffix(suffix) if suffix.contains('\0') => {
+                keys.rest.push(item.with_check(self.text_test(TextTest::Text(text.clone()))));
+            }
+            TextKind::Suffix(suffix) if ignore_case => {
+                let reversed = suffix.bytes().rev().map(|byte| byte.to_ascii_lowercase()).collect();
+                keys.folded_backward.push(Key::new(Cow::Owned(reversed), NOTHING, item));
+            }
+            TextKind::Suffix(suffix) => {
                 let reversed = suffix.bytes().rev().collect();
                 keys.backward.push(Key::new(Cow::Owned(reversed), NOTHING, item));
             }
-            TextKind::Contains(part) if !ignore_case => keys.inside.push((part.as_bytes(), item)),
-            TextKind::Suffix(_) | TextKind::Contains(_) => {
-                keys.rest.push(item.with_check(self.text_test(TextTest::Text(text.clone()))));
+            TextKind::Contains(part) if ignore_case => {
+                keys.folded_inside.push((Cow::Owned(part.to_ascii_lowercase().into_bytes()), item));
             }
+            TextKind::Contains(part) => keys.inside.push((Cow::Borrowed(part.as_bytes()), item)),
             TextKind::Regex(pattern) => self.sort_in_pattern(keys, pattern, item)?,
         }
         Ok(())
@@ -224,7 +262,7 @@ impl<'r> Builder<'r> {
         });
         let (head, literal) = pattern.literals();
         if literal.len() > head.len() {
-            keys.inside.push((literal, item.with_check(check)));
+            keys.inside.push((Cow::Borrowed(literal), item.with_check(check)));
         } else {
             let head = head.split(|byte| *byte == ESCAPE).next().unwrap_or_default();
             keys.forward.push(Key::new(Cow::Borrowed(head), check, item));
@@ -266,17 +304,17 @@ impl<'r> Builder<'r> {
     }
 
     /// All texts that may be somewhere in another, to be found in one pass over it.
-    fn inside(&mut self, mut keys: Vec<(&[u8], Item)>) -> Result<u32, TooLarge> {
+    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, ignore_case: bool) -> Result<u32, TooLarge> {
         if keys.is_empty() {
             return Ok(NONE);
         }
-        keys.sort_by(|a, b| a.0.cmp(b.0).then(a.1.rank.cmp(&b.1.rank)));
+        keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
         let (mut parts, mut buckets) = (Vec::new(), Vec::new());
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            parts.extend(group.first().map(|(part, _)| *part));
+            parts.extend(group.first().map(|(part, _)| part.as_ref()));
             buckets.push(self.bucket(group.iter().map(|(_, item)| *item).collect())?);
         }
-        self.out.inside.push(Inside::new(&parts, buckets).ok_or(TooLarge::Places)?);
+        self.out.inside.push(Inside::new(&parts, ignore_case, buckets).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 

@@ -6,7 +6,7 @@ use memchr::{memchr, memchr2};
 pub(crate) const NONE: u32 = u32::MAX;
 
 pub(crate) const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
-pub(crate) const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
+const SEVENS: u64 = 0x7F7F_7F7F_7F7F_7F7F;
 pub(crate) const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Both halves of a product, folded into one: every bit of `a` and `b` reaches every bit of it.
@@ -60,7 +60,18 @@ pub(crate) fn word(text: &[u8]) -> u64 {
     if let Some(word) = text.first_chunk::<8>() {
         return u64::from_le_bytes(*word);
     }
-    text.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte))
+    let byte = |byte: u8| u64::from(byte);
+    match *text {
+        [] => 0,
+        [a] => byte(a),
+        [a, b] => byte(a) | byte(b) << 8,
+        [a, b, c] => byte(a) | byte(b) << 8 | byte(c) << 16,
+        // The first four bytes and the last four, which may overlap.
+        [a, b, c, d, ..] => {
+            let end = text.last_chunk::<4>().map_or(0, |end| u64::from(u32::from_le_bytes(*end)));
+            u64::from(u32::from_le_bytes([a, b, c, d])) | end << (8 * (text.len() - 4))
+        }
+    }
 }
 
 /// The eight bytes of `text` from `at` on, in the same way.
@@ -106,27 +117,33 @@ pub(crate) fn position(text: &[u8], byte: u8) -> Option<usize> {
 
 /// Where the path of a target ends and its query starts; `None` for a target with a `#` in it.
 pub(crate) fn split_target(target: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut at = 0;
-    let mut rest = target;
-    // Eight bytes at a time for what is usual: neither of both among them.
-    while at < 64 {
-        let Some((chunk, after)) = rest.split_first_chunk::<8>() else { break };
-        let word = u64::from_le_bytes(*chunk);
-        if first_zero(word ^ (u64::from(b'?') * ONES)) + first_zero(word ^ (u64::from(b'#') * ONES)) < 16 {
-            break;
-        }
-        rest = after;
-        at += 8;
+    if target.len() <= 128 && is_plain(target) {
+        return Some((target, b""));
     }
-    let found = if rest.len() < 16 {
-        rest.iter().position(|byte| *byte == b'?' || *byte == b'#')
-    } else {
-        memchr2(b'?', b'#', rest)
-    };
-    let Some(end) = found.map(|place| at + place) else { return Some((target, b"")) };
+    let Some(end) = memchr2(b'?', b'#', target) else { return Some((target, b"")) };
     let (path, rest) = target.split_at_checked(end)?;
     let query = rest.strip_prefix(b"?")?;
     memchr(b'#', query).is_none().then_some((path, query))
+}
+
+/// Whether there is neither of both in a target, sixteen bytes at a time.
+#[inline]
+fn is_plain(target: &[u8]) -> bool {
+    fn marks<const N: usize>(bytes: &[u8; N]) -> bool {
+        bytes.iter().fold(false, |any, byte| any | (*byte == b'?') | (*byte == b'#'))
+    }
+    let mut rest = target;
+    while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
+        if marks(chunk) {
+            return false;
+        }
+        rest = after;
+    }
+    // The last sixteen bytes hold what is left, if there are so many.
+    match target.last_chunk::<16>() {
+        Some(last) => !marks(last),
+        None => rest.iter().all(|byte| *byte != b'?' && *byte != b'#'),
+    }
 }
 
 /// How many bytes `a` and `b` have in common from their start.
@@ -146,21 +163,15 @@ pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
     done + left.iter().zip(right).take_while(|(x, y)| x == y).count()
 }
 
-/// Whether two texts are the same. Keys are short: no call of a function for them.
+/// Whether two texts are the same. Keys are short: the first eight bytes tell most of them apart.
+#[inline(never)]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    let (mut left, mut right) = (a, b);
-    while let (Some((x, left_rest)), Some((y, right_rest))) =
-        (left.split_first_chunk::<8>(), right.split_first_chunk::<8>())
-    {
-        if x != y {
-            return false;
-        }
-        (left, right) = (left_rest, right_rest);
-    }
-    word_at(a, a.len() - left.len()) == word_at(b, b.len() - right.len())
+    let (Some(a_end), Some(b_end)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
+        return a.len() == b.len() && word(a) == word(b);
+    };
+    // The last eight bytes, and all whole words before them.
+    let words = |text| <[u8]>::chunks_exact(text, 8);
+    a.len() == b.len() && a_end == b_end && words(a).eq(words(b))
 }
 
 /// Whether `text`, with its capitals made small, is `small`.

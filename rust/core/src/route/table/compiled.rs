@@ -13,7 +13,7 @@ use super::needs::{AllNeeds, Probe, Subject};
 use super::ranges::RangeTrees;
 use super::segments::Segments;
 use super::templates::Shapes;
-use super::trie::{Backward, Folded, Forward, Tries, Visitor};
+use super::trie::{Backward, Folded, FoldedBackward, Forward, Tries, Visitor};
 use crate::route::header::parse_int;
 use crate::route::query::first_value;
 use crate::route::{PathMatch, Pattern, TextMatch};
@@ -36,12 +36,14 @@ pub(super) struct Index {
     pub starts: u32,
     pub lengths: u32,
     pub length_count: u32,
-    /// Roots of tries: as it is, in small letters, from the back.
+    /// Roots of tries: as it is, in small letters, from the back, in small letters from the back.
     pub forward: u32,
     pub folded: u32,
     pub backward: u32,
-    /// The texts that may be anywhere in one.
+    pub folded_backward: u32,
+    /// The texts that may be anywhere in one, and those of which the case does not matter.
     pub inside: u32,
+    pub folded_inside: u32,
     /// What no part of a text leads to.
     pub rest: u32,
 }
@@ -153,6 +155,7 @@ struct Within<'s, 't, 'r, 'x> {
 
 impl<'t, 'r> Search<'t, 'r> {
     /// For rules that are better than `best`.
+    #[inline]
     pub(super) fn new(parts: &'t Parts, probe: Probe<'t, 'r>, best: u32) -> Self {
         Self { parts, probe, best }
     }
@@ -196,8 +199,13 @@ impl Within<'_, '_, '_, '_> {
         if index.backward != NONE {
             parts.tries.walk(index.backward, &Backward(text), self);
         }
-        if let Some(inside) = parts.inside.get(index.inside as usize) {
-            inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+        if index.folded_backward != NONE {
+            parts.tries.walk(index.folded_backward, &FoldedBackward(text), self);
+        }
+        for inside in [index.inside, index.folded_inside] {
+            if let Some(inside) = parts.inside.get(inside as usize) {
+                inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+            }
         }
         if index.rest != NONE {
             self.bucket(index.rest, 0, 0);
@@ -207,7 +215,10 @@ impl Within<'_, '_, '_, '_> {
     /// Looks the text up as each shape that it may have.
     fn templates(&mut self, shapes: u32) {
         let parts = self.search.parts;
-        let Some(segments) = Segments::of(self.text, parts.exact.seed()) else { return };
+        let mut segments = Segments::default();
+        if !segments.cut(self.text, parts.exact.seed()) {
+            return;
+        }
         for templates in parts.shapes.fitting(shapes, segments.count()) {
             if templates.min_rank >= self.search.best {
                 return;
@@ -269,6 +280,11 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
+    fn fits_all(&self, entry: &Entry, here: Reached) -> bool {
+        self.fits(entry.here, self.text, here)
+            && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.path, path))
+    }
+
     fn entries(&mut self, bucket: &Bucket, here: Reached) {
         let parts = self.search.parts;
         let first = bucket.entries as usize;
@@ -276,9 +292,14 @@ impl Within<'_, '_, '_, '_> {
             if entry.rank >= self.search.best {
                 return;
             }
-            let fits = self.fits(entry.here, self.text, here)
-                && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.path, path));
-            if fits && self.search.probe.passes(entry.rank, entry.skip) {
+            // Comparisons of whole texts come last.
+            let costly = entry.here.check >= TEXT || entry.path.check >= TEXT;
+            if costly && !self.search.probe.passes(entry.rank, entry.skip) {
+                continue;
+            }
+            let passes =
+                self.fits_all(entry, here) && (costly || self.search.probe.passes(entry.rank, entry.skip));
+            if passes {
                 self.search.best = entry.rank;
                 return;
             }
@@ -299,6 +320,16 @@ impl Within<'_, '_, '_, '_> {
                 let name = all.queries.get(number as usize).map_or("", AsRef::as_ref);
                 if let Some(value) = first_value(query, name.as_bytes()) {
                     self.value(branch, value, path);
+                }
+            }
+            Subject::Method => {
+                if let Some(method) = request.method {
+                    self.value(branch, method, path);
+                }
+            }
+            Subject::Port => {
+                if let Some(port) = request.port {
+                    self.value(branch, &port.to_be_bytes(), path);
                 }
             }
         }

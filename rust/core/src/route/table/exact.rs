@@ -66,7 +66,6 @@ fn tag_of(hash: u64) -> u8 {
 }
 
 /// One of `groups`, by the upper half of the hash.
-#[expect(clippy::cast_possible_truncation, reason = "less than the number of groups")]
 fn group_of(hash: u64, groups: usize) -> usize {
     (((hash >> 32) * groups as u64) >> 32) as usize
 }

@@ -2,7 +2,7 @@
 
 use super::bucket::Item;
 use super::build::{Builder, TooLarge, number};
-use super::bytes::NONE;
+use super::bytes::{NONE, eq_folded, same};
 use super::compiled::{NOTHING, Parts};
 use super::exact::Found;
 use super::needs::AllNeeds;
@@ -22,6 +22,8 @@ const MAX_FITTING: u32 = 16;
 #[derive(Debug)]
 pub(super) struct HostIndex {
     parts: Parts,
+    /// The only whole host, if there is just one: it is compared, not looked up.
+    only: Option<(Box<[u8]>, u32)>,
     suffixes: u32,
     prefixes: u32,
     /// The wildcards by their rank.
@@ -60,11 +62,13 @@ impl HostIndex {
         let mut builder = Builder::new(&needs, seed);
         let mut wild = Vec::new();
         let mut any = NONE;
+        let mut whole = Vec::new();
         for (place, pattern) in patterns.iter().enumerate() {
             let place = number(place)?;
             match pattern {
                 HostPattern::Any => any = place,
                 HostPattern::Exact(host) => {
+                    whole.push((host.as_bytes(), place));
                     builder
                         .out
                         .exact
@@ -86,7 +90,8 @@ impl HostIndex {
         }
         let (suffixes, prefixes) = (builder.trie(suffixes)?, builder.trie(prefixes)?);
         let wildcards = wild.iter().map(|(.., place)| Wildcard { place: *place, next: NONE }).collect();
-        let mut index = Self { parts: builder.finish(), suffixes, prefixes, wildcards, any };
+        let only = <[_; 1]>::try_from(whole).ok().map(|[(host, place)]| (host.into(), place));
+        let mut index = Self { only, parts: builder.finish(), suffixes, prefixes, wildcards, any };
         if mode != HostMode::Best {
             index.link(&wild.iter().map(|(_, pattern, _)| *pattern).collect::<Vec<_>>())?;
         }
@@ -114,6 +119,9 @@ impl HostIndex {
     }
 
     fn exact(&self, host: &[u8]) -> Option<u32> {
+        if let Some((only, place)) = &self.only {
+            return Some(*place).filter(|_| same(host, only) || eq_folded(host, only));
+        }
         self.parts.exact.find_text::<true>(0, host).map(|found| found.plain[0].rank)
     }
 

@@ -15,8 +15,9 @@ pub(super) struct Inside {
 
 impl Inside {
     /// `None` when there are too many.
-    pub(super) fn new(parts: &[&[u8]], buckets: Vec<u32>) -> Option<Self> {
+    pub(super) fn new<P: AsRef<[u8]>>(parts: &[P], ignore_case: bool, buckets: Vec<u32>) -> Option<Self> {
         let mut builder = AhoCorasick::builder();
+        builder.ascii_case_insensitive(ignore_case);
         builder.match_kind(MatchKind::Standard).kind(Some(AhoCorasickKind::ContiguousNFA));
         Some(Self { automaton: builder.build(parts).ok()?, buckets })
     }
@@ -48,11 +49,22 @@ mod tests {
 
     #[test]
     fn every_text_that_is_inside_is_met() {
-        let inside = Inside::new(&[b"a", b"ab", b"b", b"bc", b"x"], vec![0, 1, 2, 3, 4]).unwrap();
+        let inside = Inside::new(&["a", "ab", "b", "bc", "x"], false, vec![0, 1, 2, 3, 4]).unwrap();
         let mut met = Vec::new();
         inside.each(b"abcab", |bucket| met.push(bucket));
         met.sort_unstable();
         met.dedup();
         assert_eq!(met, [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn case_is_ignored_where_it_is_to_be() {
+        let inside = Inside::new(&["ab", "é"], true, vec![0, 1]).unwrap();
+        let met = |text: &str| {
+            let mut met = Vec::new();
+            inside.each(text.as_bytes(), |bucket| met.push(bucket));
+            met
+        };
+        assert_eq!((met("xAb"), met("É"), met("éa")), (vec![0], vec![], vec![1]));
     }
 }

@@ -177,6 +177,26 @@ impl RouteTable {
         self.rules.get(number as usize)?.as_ref().map(|numbered| &numbered.rule)
     }
 
+    /// Whose rules a request may get, where the patterns of several hosts fit.
+    #[must_use]
+    pub fn mode(&self) -> HostMode {
+        self.mode
+    }
+
+    /// The host patterns, ascending, with the numbers of their rules in the order in which they are
+    /// tried.
+    pub fn hosts(&self) -> impl Iterator<Item = (&HostPattern, impl Iterator<Item = u32>)> {
+        self.patterns.iter().zip(self.served.iter()).map(|(pattern, served)| (pattern, served.numbers.iter()))
+    }
+
+    /// The numbers of the rules that this pattern leads to, in the order in which they are tried.
+    #[must_use]
+    pub fn served_by(&self, pattern: &HostPattern) -> Vec<u32> {
+        let place = self.patterns.binary_search(pattern).ok();
+        let served = place.and_then(|place| self.served.get(place));
+        served.map_or_else(Vec::new, |served| served.numbers.iter().collect())
+    }
+
     /// The numbers of the rules of this name. The first call sorts the names; tables that differ
     /// from this one in targets only need not do it again.
     #[must_use]
@@ -244,8 +264,8 @@ impl RouteTable {
             }
             rules.push(rule.clone());
         }
-        let lists = self.patterns.iter().zip(self.served.iter()).map(|(pattern, served)| {
-            let ranks = served.numbers.iter().filter_map(|number| ranks.get(number as usize)).copied();
+        let lists = self.hosts().map(|(pattern, numbers)| {
+            let ranks = numbers.filter_map(|number| ranks.get(number as usize)).copied();
             (pattern.clone(), ranks.collect())
         });
         LinearTable::new(rules, VirtualHosts::of_lists(lists, self.mode).ignoring_port(self.ignore_port))

@@ -1,8 +1,10 @@
 //! The fast table against the list.
 
-use super::RouteTable;
 use super::samples::{Asked, asked, header, query, rule, with_request};
-use crate::route::{HostMode, LinearTable, PathMatch, Precedence, Rule, VirtualHosts};
+use super::{RouteTable, TooLarge};
+use crate::route::{
+    HeaderMatch, HeaderTest, HostMode, LinearTable, PathMatch, Pattern, Precedence, Rule, VirtualHosts,
+};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::sync::Arc;
@@ -76,4 +78,57 @@ proptest! {
         }).collect();
         compare(rules, Precedence::Listed, HostMode::Best, &requests)?;
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// One path for all, and nothing that can be looked up but methods and ports.
+    #[test]
+    fn rules_that_differ_in_methods_and_ports_alone_answer_as_the_list_does(
+        entries in prop::collection::vec((prop::collection::vec(1_u8..12, 0..3), prop::option::of(80_u16..84), any::<bool>()), 40..200),
+        requests in prop::collection::vec(asked(), 30..60),
+    ) {
+        let rules: Vec<Arc<Rule>> = entries.into_iter().map(|(methods, port, inverted)| {
+            let mut rule = Rule::named("r").with_path(PathMatch::prefix("/"));
+            rule.set_methods(methods.iter().map(|method| format!("M{method}").into()).collect());
+            rule.set_entry(None, port);
+            let absent = HeaderMatch::new("y", HeaderTest::Present(true), inverted, false).unwrap();
+            rule.set_headers(vec![absent]);
+            rule.checked().unwrap().into()
+        }).collect();
+        compare(rules, Precedence::Listed, HostMode::Best, &requests)?;
+    }
+}
+
+fn refusal(rules: impl Iterator<Item = Rule>) -> TooLarge {
+    let rules = rules.map(|rule| Arc::new(rule.checked().unwrap())).collect();
+    RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap_err()
+}
+
+#[test]
+fn rules_that_nothing_tells_apart_are_refused_when_they_are_too_many() {
+    let rule = |n: i64| {
+        let mut rule = Rule::named(&format!("r{n}"));
+        rule.set_headers(vec![HeaderMatch::new("x", HeaderTest::Range(0, n), true, false).unwrap()]);
+        rule
+    };
+    let table = RouteTable::from_rules((0..1024).map(|n| rule(n).into()).collect(), Precedence::Listed, 42);
+    assert!(table.is_ok());
+    let refused = refusal((0..1100).map(rule));
+    assert_eq!(refused, TooLarge::Listed("r1024".into()));
+    assert!(refused.to_string().starts_with("rule \"r1024\": with it more than 1024 rules of one path"));
+}
+
+#[test]
+fn regexes_that_cross_in_too_many_ways_are_refused() {
+    let crossed = |depth: u32| {
+        (0..1_u32 << depth).map(move |n| {
+            let part = |bit: u32| if n >> bit & 1 == 0 { "/a" } else { "/[^/]+" };
+            let pattern: String = (0..16).map(|bit| if bit < depth { part(bit) } else { "/a" }).collect();
+            Rule::named("r").with_path(PathMatch::regex(Pattern::new(&pattern).unwrap()))
+        })
+    };
+    assert_eq!(refusal(crossed(10)), TooLarge::Crossing("r".into()));
+    assert!(RouteTable::from_rules(crossed(6).map(Arc::new).collect(), Precedence::Listed, 42).is_ok());
 }

@@ -2,12 +2,12 @@
 
 use super::bytes::NONE;
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule, TextKind, TextMatch};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The methods that have a bit of their own; others get one of what is left, first come first served.
-const METHODS: [&[u8]; 9] =
-    [b"GET", b"POST", b"PUT", b"DELETE", b"PATCH", b"HEAD", b"OPTIONS", b"CONNECT", b"TRACE"];
+/// So many methods have a bit of their own; others get one of what is left, first come first served.
+const KNOWN_METHODS: usize = 9;
 /// How many answers to shared conditions a request remembers.
 pub(super) const REMEMBERED: u16 = 256;
 const NOT_REMEMBERED: u16 = u16::MAX;
@@ -46,6 +46,8 @@ pub(super) struct Condition {
 pub(super) enum Subject {
     Header(u32),
     Query(u32),
+    Method,
+    Port,
 }
 
 /// All conditions of all rules.
@@ -59,6 +61,22 @@ pub(super) struct AllNeeds {
     /// The names of query parameters, by their number.
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
+}
+
+/// The place of a method that has a bit of its own.
+fn known_method(method: &[u8]) -> Option<usize> {
+    Some(match method {
+        b"GET" => 0,
+        b"POST" => 1,
+        b"PUT" => 2,
+        b"DELETE" => 3,
+        b"PATCH" => 4,
+        b"HEAD" => 5,
+        b"OPTIONS" => 6,
+        b"CONNECT" => 7,
+        b"TRACE" => 8,
+        _ => return None,
+    })
 }
 
 /// What makes two conditions one.
@@ -245,7 +263,7 @@ impl AllNeeds {
     }
 
     fn method_bit_or_new(&mut self, method: &str) -> Option<u16> {
-        if self.method_bit(method.as_bytes()) == 0 && METHODS.len() + self.other_methods.len() < 16 {
+        if self.method_bit(method.as_bytes()) == 0 && KNOWN_METHODS + self.other_methods.len() < 16 {
             self.other_methods.push(method.into());
         }
         Some(self.method_bit(method.as_bytes())).filter(|bit| *bit != 0)
@@ -253,9 +271,11 @@ impl AllNeeds {
 
     /// The bit of a method; none for one that no rule names by a bit.
     fn method_bit(&self, method: &[u8]) -> u16 {
-        let known = METHODS.iter().position(|known| *known == method);
-        let other = || self.other_methods.iter().position(|other| other.as_bytes() == method);
-        known.or_else(|| other().map(|place| place + METHODS.len())).map_or(0, |place| 1 << place)
+        if let Some(place) = known_method(method) {
+            return 1 << place;
+        }
+        let other = self.other_methods.iter().position(|other| other.as_bytes() == method);
+        other.map_or(0, |place| 1 << (KNOWN_METHODS + place))
     }
 
     fn needs(&self, rule: u32) -> Needs {
@@ -282,6 +302,18 @@ impl AllNeeds {
         alone.then_some(needs.methods)
     }
 
+    /// The methods of a rule, or its port, as what a request is looked up by.
+    pub(super) fn entry_values(&self, rule: u32, subject: Subject) -> Vec<Cow<'_, [u8]>> {
+        let Some(rule) = self.rules.get(rule as usize) else { return Vec::new() };
+        match subject {
+            Subject::Method => rule.methods().iter().map(|method| Cow::Borrowed(method.as_bytes())).collect(),
+            Subject::Port => {
+                rule.port().map(|port| Cow::Owned(port.to_be_bytes().to_vec())).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// What makes two rules ask the same, `skip` being known to hold. Conditions that are not
     /// shared stand for themselves.
     pub(super) fn signature(&self, rule: u32, skip: u32) -> (u16, u8, u16, Vec<(u16, u32, u16)>) {
@@ -305,7 +337,7 @@ impl AllNeeds {
             Subject::Header(_) => {
                 self.rules.get(condition.rule as usize)?.headers().get(usize::from(condition.place))
             }
-            Subject::Query(_) => None,
+            _ => None,
         }
     }
 
@@ -314,7 +346,7 @@ impl AllNeeds {
             Subject::Query(_) => {
                 self.rules.get(condition.rule as usize)?.query().get(usize::from(condition.place))
             }
-            Subject::Header(_) => None,
+            _ => None,
         }
     }
 
@@ -337,6 +369,7 @@ pub(super) struct Probe<'t, 'r> {
 }
 
 impl<'t, 'r> Probe<'t, 'r> {
+    #[inline]
     pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
         Self { all, request, path, query, method: None, grpc: None, known: [0; 4], held: [0; 4] }
     }
@@ -409,6 +442,7 @@ impl<'t, 'r> Probe<'t, 'r> {
 
     fn ask(&self, condition: &Condition) -> bool {
         match condition.subject {
+            Subject::Method | Subject::Port => true,
             Subject::Header(number) => {
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }

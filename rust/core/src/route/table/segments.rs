@@ -4,7 +4,7 @@
 //! many templates it has. So a template is found by its hash: each segment of a path is hashed once,
 //! and the hash for a shape is the sum over the segments that it does not leave open.
 
-use super::bytes::{FACTOR, SEVENS, mix, same, word_at};
+use super::bytes::{FACTOR, mix, same, zeros};
 
 /// So many segments of a text are looked at.
 pub(super) const MOST: usize = 12;
@@ -42,97 +42,51 @@ impl Shape {
     }
 }
 
+/// Room for `MOST` and one more; a power of two, so that a place is in it by a mask.
+const ROOM: usize = 16;
+
 /// A text that begins with a slash, cut at its slashes: `/a//b` is `a`, nothing and `b`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Segments<'x> {
     text: &'x [u8],
     /// Where the first, the second, ... segment ends.
-    ends: [u32; MOST],
+    ends: [u32; ROOM],
     /// The sums of the hashes of the first none, one, two, ... segments.
-    sums: [u64; MOST + 1],
-    /// How many there are; more than `MOST` when there are more than are looked at.
+    sums: [u64; ROOM],
+    /// How many there are; `MOST` and one when there are more than are looked at.
     count: usize,
     /// Which of them are empty.
     empty: u16,
 }
 
-/// The high bits of those bytes that are slashes.
-fn slashes(word: u64) -> u64 {
-    let other = word ^ SLASHES;
-    !(((other & SEVENS) + SEVENS) | other | SEVENS)
-}
-
-/// A bit for each of eight bytes: their high bits.
-fn bits(highs: u64) -> u64 {
-    (highs >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
-}
-
-/// The low bytes of a word, so many of them.
-fn low_bytes(word: u64, count: usize) -> u64 {
-    if count < 8 { word & ((1 << (8 * count)) - 1) } else { word }
-}
-
 impl<'x> Segments<'x> {
-    /// `None` for a text that does not begin with a slash, or is longer than 32-bit numbers count.
-    #[inline]
-    pub(super) fn of(text: &'x [u8], seed: u64) -> Option<Self> {
+    /// Cuts a text into these, which are new. False for one that does not begin with a slash, or is
+    /// longer than 32-bit numbers count.
+    pub(super) fn cut(&mut self, text: &'x [u8], seed: u64) -> bool {
         if text.first() != Some(&b'/') || u32::try_from(text.len()).is_err() {
-            return None;
+            return false;
         }
-        let mut segments = Self { text, ends: [0; MOST], sums: [0; MOST + 1], count: 0, empty: 0 };
-        let mut start = 1;
-        // The slash at the start ends nothing.
-        let mut passed = 1;
-        for block in (0..text.len()).step_by(64) {
-            let mut found = 0;
-            for (place, at) in (block..text.len().min(block + 64)).step_by(8).enumerate() {
-                found |= bits(slashes(word_at(text, at))) << (8 * place);
+        self.text = text;
+        let mut short = [0; 8];
+        let mut hasher = SegmentHasher::new(text, &mut short, seed);
+        let (mut start, mut sum) = (1, 0_u64);
+        while start <= text.len() && self.count < MOST {
+            let (end, hash) = hasher.next(start);
+            sum = sum.wrapping_add(hash);
+            self.empty |= u16::from(end == start) << self.count;
+            if let Some(slot) = self.ends.get_mut(self.count % ROOM) {
+                *slot = u32::try_from(end).unwrap_or(u32::MAX);
             }
-            found &= !passed;
-            passed = 0;
-            while found != 0 {
-                let end = block + found.trailing_zeros() as usize;
-                segments.push(start, end, seed);
-                if segments.count > MOST {
-                    return Some(segments);
-                }
-                start = end + 1;
-                found &= found - 1;
+            self.count += 1;
+            if let Some(slot) = self.sums.get_mut(self.count % ROOM) {
+                *slot = sum;
             }
+            start = end + 1;
         }
-        segments.push(start, text.len(), seed);
-        Some(segments)
-    }
-
-    /// Takes the next segment, or counts it when it is too many.
-    #[inline]
-    fn push(&mut self, start: usize, end: usize, seed: u64) {
-        let place = self.count;
-        self.count += 1;
-        let (Some(slot), Some(sum), Ok(to)) =
-            (self.ends.get_mut(place), self.sums.get(place).copied(), u32::try_from(end))
-        else {
-            return;
-        };
-        *slot = to;
-        self.empty |= u16::from(start == end) << place;
-        let hash = self.hash_of(start, end, seed ^ (place as u64 + 1).wrapping_mul(FACTOR));
-        if let Some(next) = self.sums.get_mut(place + 1) {
-            *next = sum.wrapping_add(hash);
+        if start <= text.len() {
+            self.count = MOST + 1;
         }
-    }
-
-    /// Sixteen bytes need one multiplication, and few segments have more.
-    #[inline]
-    fn hash_of(&self, start: usize, end: usize, seed: u64) -> u64 {
-        let length = end - start;
-        let word = |at: usize| low_bytes(word_at(self.text, at), end.saturating_sub(at));
-        let salt = (FACTOR ^ seed.rotate_left(32)).wrapping_add(length as u64);
-        let mut state = mix(word(start) ^ seed, word(start + 8) ^ salt);
-        for at in (start + 16..end).step_by(16) {
-            state = mix(state ^ word(at), word(at + 8) ^ salt);
-        }
-        state
+        true
     }
 
     pub(super) fn count(&self) -> usize {
@@ -140,6 +94,7 @@ impl<'x> Segments<'x> {
     }
 
     /// Whether there is something in each segment that `shape` leaves open.
+    #[inline]
     pub(super) fn fills(&self, shape: Shape) -> bool {
         self.empty & shape.open == 0
     }
@@ -147,7 +102,7 @@ impl<'x> Segments<'x> {
     /// The hash of the segments that `shape`, which is one of `set`, does not leave open.
     #[inline]
     pub(super) fn hash(&self, shape: Shape, set: u32) -> u64 {
-        let sum = |place: usize| self.sums.get(place).copied().unwrap_or(0);
+        let sum = |place: usize| self.sums.get(place % ROOM).copied().unwrap_or(0);
         let mut hash = sum(usize::from(shape.count));
         let mut open = shape.open;
         while open != 0 {
@@ -164,8 +119,12 @@ impl<'x> Segments<'x> {
         let (mut from, mut rest, mut open) = (0, known, shape.open);
         while open != 0 {
             let place = open.trailing_zeros() as usize;
-            let start = self.start(place);
-            let Some(after) = self.after(from, start, rest) else { return false };
+            let start = if place == 0 { 1 } else { self.end(place - 1) + 1 };
+            let Some(piece) = self.text.get(from..start) else { return false };
+            let Some((closed, after)) = rest.split_at_checked(piece.len()) else { return false };
+            if !same(piece, closed) {
+                return false;
+            }
             (from, rest) = (self.end(place), after);
             open &= open - 1;
         }
@@ -173,19 +132,76 @@ impl<'x> Segments<'x> {
         self.text.get(from..end).is_some_and(|piece| same(piece, rest))
     }
 
-    /// What is left of `rest` after this piece of the text.
     #[inline]
-    fn after<'k>(&self, from: usize, to: usize, rest: &'k [u8]) -> Option<&'k [u8]> {
-        let piece = self.text.get(from..to)?;
-        let (start, after) = rest.split_at_checked(piece.len())?;
-        same(piece, start).then_some(after)
-    }
-
-    fn start(&self, place: usize) -> usize {
-        place.checked_sub(1).map_or(0, |before| self.end(before)) + 1
-    }
-
     fn end(&self, place: usize) -> usize {
-        self.ends.get(place).copied().unwrap_or(0) as usize
+        self.ends.get(place % ROOM).copied().unwrap_or(0) as usize
     }
+}
+
+/// Hashes the segments of a text, one after the other.
+struct SegmentHasher<'w> {
+    /// The text, with zeros after it if it has no eight bytes.
+    words: &'w [u8],
+    length: usize,
+    /// Another one for each place, so that segments do not change places unnoticed.
+    key: u64,
+    salt: u64,
+}
+
+impl<'w> SegmentHasher<'w> {
+    #[inline]
+    fn new(text: &'w [u8], short: &'w mut [u8; 8], seed: u64) -> Self {
+        let length = text.len();
+        let words = match short.get_mut(..length) {
+            None => text,
+            Some(start) => {
+                start.copy_from_slice(text);
+                short
+            }
+        };
+        Self { words, length, key: seed, salt: FACTOR ^ seed.rotate_left(32) }
+    }
+
+    /// The next eight bytes of the text, zeros where there are none; without a branch on where it
+    /// ends, since that cannot be foreseen.
+    #[inline]
+    fn word(&self, at: usize) -> u64 {
+        let from = at.min(self.words.len().saturating_sub(8));
+        let word = self.words.get(from..).and_then(<[u8]>::first_chunk::<8>);
+        let word = word.map_or(0, |word| u64::from_le_bytes(*word));
+        let passed = at - from;
+        if passed < 8 { word >> (8 * passed) } else { 0 }
+    }
+
+    /// Where the segment that starts at `start` ends, and its hash.
+    #[inline]
+    fn next(&mut self, start: usize) -> (usize, u64) {
+        self.key = self.key.wrapping_add(FACTOR);
+        let (mut hash, mut at) = (self.key, start);
+        // Sixteen bytes at a time: few segments have more.
+        loop {
+            let (first, second) = (self.word(at), self.word(at + 8));
+            let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
+            let second = if in_first == 0 { below(second, in_second) } else { 0 };
+            hash = mix(below(first, in_first) ^ hash, second ^ self.salt);
+            // The end of the text is as good as a slash behind it.
+            if in_first | in_second != 0 || self.length - at < 16 {
+                let inside = if in_first == 0 { 8 + first_byte(in_second) } else { first_byte(in_first) };
+                return ((at + inside).min(self.length), hash);
+            }
+            at += 16;
+        }
+    }
+}
+
+/// The bytes of a word below the first one that has its high bit among these; all if there is none.
+#[inline]
+fn below(word: u64, highs: u64) -> u64 {
+    word & ((highs & highs.wrapping_neg()) >> 7).wrapping_sub(1)
+}
+
+/// The place of the first byte with its high bit among these; eight when there is none.
+#[inline]
+fn first_byte(highs: u64) -> usize {
+    (highs.trailing_zeros() / 8) as usize
 }

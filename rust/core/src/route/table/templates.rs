@@ -92,6 +92,11 @@ fn template(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, Vec<
     (shape.count > 0).then_some((shape, closed))
 }
 
+fn cut(text: &[u8], seed: u64) -> Option<Segments<'_>> {
+    let mut segments = Segments::default();
+    segments.cut(text, seed).then_some(segments)
+}
+
 /// The shapes that most templates have, no more than are to be looked up for any one text.
 fn common_shapes(counts: BTreeMap<Shape, usize>) -> BTreeSet<Shape> {
     let mut shapes: Vec<_> = counts.into_iter().collect();
@@ -162,8 +167,7 @@ impl<'r> Builder<'r> {
                 Templates { min_rank: NONE, set, shape }
             });
             of_shape.min_rank = of_shape.min_rank.min(item.rank);
-            let hash =
-                Segments::of(&text, self.out.exact.seed()).ok_or(TooLarge::Places)?.hash(shape, of_shape.set);
+            let hash = cut(&text, self.out.exact.seed()).ok_or(TooLarge::Places)?.hash(shape, of_shape.set);
             hashed.push((hash, of_shape.set, text, item));
         }
         hashed.sort_unstable_by(|a, b| {
@@ -209,13 +213,13 @@ mod tests {
             let key: String = parts.iter().map(|part| format!("/{}", part.unwrap_or("\0/"))).collect();
             let key = key + if end == End::Slash { "/" } else { "" };
             let (shape, closed) = template(key.as_bytes(), check, Some(b'/')).unwrap();
-            let hash = Segments::of(&closed, seed).unwrap().hash(shape, 3);
+            let hash = cut(&closed, seed).unwrap().hash(shape, 3);
             let like: String = parts.iter().zip(others.iter().chain(std::iter::repeat(&"a".to_owned())))
                 .map(|(part, other)| format!("/{}", part.unwrap_or(other))).collect();
             let tail: String = others.iter().skip(parts.len()).map(|other| format!("/{other}")).collect();
             let other: String = others.iter().map(|other| format!("/{other}")).collect();
             for text in [like.clone(), like + &tail, tail, other, String::new(), "a".to_owned()] {
-                let found = Segments::of(text.as_bytes(), seed).is_some_and(|segments| {
+                let found = cut(text.as_bytes(), seed).is_some_and(|segments| {
                     shape.fits(segments.count())
                         && segments.fills(shape)
                         && segments.hash(shape, 3) == hash
@@ -232,7 +236,7 @@ mod tests {
             let parts: Vec<Option<&str>> = parts.iter().map(Option::as_deref).collect();
             let key: String = parts.iter().map(|part| format!("/{}", part.unwrap_or("\0\x01"))).collect();
             let (shape, closed) = template(key.as_bytes(), END, Some(1)).unwrap();
-            let found = Segments::of(text.as_bytes(), 1).is_some_and(|segments| {
+            let found = cut(text.as_bytes(), 1).is_some_and(|segments| {
                 shape.fits(segments.count()) && segments.fills(shape) && segments.are(shape, &closed)
             });
             prop_assert_eq!(found, fits(&parts, End::Text, &text));

@@ -1,7 +1,7 @@
 //! Building tries. What can never win, since something better matches wherever it would, is left out.
 
 use super::bucket::Item;
-use super::build::{Builder, TooLarge, number};
+use super::build::{Builder, MAX_WAYS, TooLarge, number};
 use super::bytes::{NONE, common, word};
 use super::compiled::{END, NOTHING, Place};
 use super::trie::{Extra, MAX_EDGE, Node, RunEdge, Stop};
@@ -77,6 +77,11 @@ impl Builder<'_> {
             self.fill(&keys, next, &mut work)?;
         }
         self.raise_ranks(root);
+        if let Some(key) = keys.iter().find(|key| key.text.contains(&ESCAPE)) {
+            if self.ways(root) > MAX_WAYS {
+                return Err(TooLarge::Crossing(self.rule_name(key.item.rank)));
+            }
+        }
         Ok(root)
     }
 
@@ -235,6 +240,40 @@ impl Builder<'_> {
             }
         }
         Ok(())
+    }
+
+    /// How many nodes one text may lead to, at most: a byte and any of the runs may go on with it.
+    fn ways(&self, root: u32) -> u32 {
+        let tries = &self.out.tries;
+        let nodes = tries.nodes.get(root as usize..).unwrap_or_default();
+        let mut ways = vec![1_u32; nodes.len()];
+        for (at, node) in nodes.iter().enumerate().rev() {
+            let of = |child: u32| {
+                child.checked_sub(root).and_then(|child| ways.get(child as usize)).copied().unwrap_or(0)
+            };
+            let extra = tries.extras.get(node.extra as usize);
+            let runs = extra.and_then(|extra| {
+                tries.runs.get(extra.runs as usize..(extra.runs + extra.run_count) as usize)
+            });
+            let runs = runs.unwrap_or_default();
+            let of_runs = |byte: Option<u8>| {
+                let taken = runs.iter().filter(|edge| {
+                    let run = tries.classes.get(edge.class as usize);
+                    byte.is_none_or(|byte| run.is_some_and(|run| run.may_start(byte)))
+                });
+                taken.fold(0_u32, |sum, edge| sum.saturating_add(of(edge.child)))
+            };
+            let children = (node.children..).take(node.child_count());
+            let of_children = children.filter_map(|child| {
+                let label = tries.labels.get(child as usize)?;
+                Some(of(child).saturating_add(of_runs(Some(*label))))
+            });
+            let most = of_children.max().unwrap_or(0).max(of_runs(None)).saturating_add(1);
+            if let Some(known) = ways.get_mut(at) {
+                *known = most;
+            }
+        }
+        ways.first().copied().unwrap_or(0)
     }
 
     /// Tells every node the best rank in and below it. Nodes come after those they hang on.

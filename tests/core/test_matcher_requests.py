@@ -1,0 +1,203 @@
+"""In which forms a request may be given: headers, columns, and what is no text."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from array import array
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trimtab import HeaderMatch, RouteTable, Rule
+
+NONE = 2**32 - 1
+
+
+def packed(texts: list[bytes], code: str = "i") -> tuple[bytes, array[int]]:
+    offsets = array(code, [0])
+    for text in texts:
+        offsets.append(offsets[-1] + len(text))
+    return b"".join(texts), offsets
+
+
+# --- headers -----------------------------------------------------------------------------------
+
+THREE = [HeaderMatch("x-a", exact="1"), HeaderMatch("x-b", prefix="2"), HeaderMatch("x-c")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-a": "1", "x-b": "22", "x-c": ""},
+        {"X-A": "1", "X-b": b"22", "x-c": ""},
+        {"x-a": ["0", "1"], "x-b": ("22",), "x-c": [""]},
+        {b"x-a": b"1", b"X-B": b"22", b"x-c": b""},
+        [("x-a", "1"), ("X-B", "22"), ("x-c", "")],
+        [("x-a", "0"), ("x-a", "1"), ("x-b", "22"), ("x-c", "")],
+        [(b"x-a", b"1"), (b"x-b", b"22"), (b"x-c", b"")],
+        [["x-a", "1"], ["x-b", "22"], ["x-c", ""]],
+        (("x-a", "1"), ("x-b", "22"), ("x-c", "")),
+    ],
+)
+def test_headers_come_as_frameworks_have_them(headers: Any) -> None:
+    """dict, list of pairs, ASGI's byte pairs; names in any case; a value, or a list of values."""
+    table = RouteTable([Rule("r", headers=THREE)])
+    assert table.match("/", headers=headers)
+    assert table.match("/", None, None, headers)
+    assert table.match_many([("/", None, None, headers)])[0]
+
+
+@pytest.mark.parametrize("form", ["dict", "pairs", "bytes"])
+def test_a_header_that_is_missing_is_missed(form: str) -> None:
+    """Each of three conditions can fail, in every form, whichever is asked first."""
+    good = {"X-A": "1", "x-b": "2", "x-C": "3"}
+    for left_out in (None, *good):
+        kept = {name: value for name, value in good.items() if name != left_out}
+        pairs = list(kept.items())
+        headers: Any = {
+            "dict": kept,
+            "pairs": pairs,
+            "bytes": [(name.encode(), value.encode()) for name, value in pairs],
+        }[form]
+        for order in (THREE, THREE[::-1]):
+            table = RouteTable([Rule("r", headers=order)])
+            assert (table.match("/", None, None, headers) is None) == (left_out is not None)
+
+
+def test_more_headers_than_are_remembered_are_read() -> None:
+    """A table that asks about many headers finds each of them, repeated or not."""
+    rules = [Rule(str(n), headers=[HeaderMatch(f"x-{n}", exact="yes")]) for n in range(40)]
+    table = RouteTable(rules)
+    for n in range(40):
+        for headers in ({f"X-{n}": "yes"}, [(f"x-{n}", "no"), (f"x-{n}", "yes")]):
+            match = table.match("/", None, None, headers)  # type: ignore[arg-type]
+            assert match is not None
+            assert match.route == str(n)
+
+
+NAMES = st.sampled_from(["x-a", "X-A", "x-b", "x-c", "other"])
+VALUES = st.sampled_from(["", "1", "2", "22"])
+
+
+@given(st.lists(st.tuples(NAMES, VALUES), max_size=6), st.booleans())
+def test_the_short_way_is_the_general_one(pairs: list[tuple[str, str]], lower: bool) -> None:
+    """Positional or by name, one by one or many, by the table or by its list: one answer."""
+    rules = [
+        Rule("three", headers=THREE),
+        Rule("none", headers=[HeaderMatch("x-a", present=False)]),
+    ]
+    table = RouteTable([*rules, Rule("two", headers=[HeaderMatch("x-b", exact="2")])])
+    headers: Any = [(name.lower(), value) for name, value in pairs] if lower else pairs
+    short = table.match("/p", "h", "GET", headers)
+    assert table.match("/p", host="h", method="GET", headers=headers) is short
+    assert table.match(b"/p", b"h", b"GET", headers) is short
+    assert table.match_many([("/p", "h", "GET", headers)]) == [short]
+    assert table.match_listed("/p", "h", "GET", headers) is short
+
+
+def test_a_wrong_call_is_told_what_is_wrong() -> None:
+    """As any function of Python tells it."""
+    table: Any = RouteTable([Rule("r")])
+    for arguments, names, told in [
+        ((), {}, "missing 1 required positional argument: 'path'"),
+        (("/", "h", "GET", None, "extra"), {}, "positional arguments but"),
+        (("/",), {"path": "/"}, "multiple values for argument 'path'"),
+        (("/",), {"hots": "h"}, "unexpected keyword argument 'hots'"),
+        (tuple("/" * 20), {}, "arguments"),
+    ]:
+        with pytest.raises(TypeError, match=told):
+            table.match(*arguments, **names)
+
+
+def test_a_table_in_its_own_data_is_collected() -> None:
+    """A cycle through a rule's data is found by the garbage collector."""
+
+    class Handler:
+        table: RouteTable
+
+    handler = Handler()
+    handler.table = RouteTable([Rule("r", targets=[("a", 1)], data=handler)])
+    assert handler.table.route("/")
+    assert handler.table.rules
+    gone = weakref.ref(handler)
+    del handler
+    gc.collect()
+    assert gone() is None
+
+
+# --- columns -----------------------------------------------------------------------------------
+
+TABLE = RouteTable(
+    [
+        Rule("a", path="/a", hosts=["h"]),
+        Rule("post", prefix="/b", hosts=["h"], methods=["POST"]),
+        Rule("b", prefix="/b", hosts=["h"]),
+        Rule("é", path="/é"),
+    ]
+)
+PATHS = st.sampled_from(["/a", "/a?q", "/b", "/bc", "/é", "/", "", "/#"])
+HOSTS = st.sampled_from(["h", "H", "other", ""])
+METHODS = st.sampled_from(["GET", "POST"])
+
+
+@given(st.lists(st.tuples(PATHS, HOSTS, METHODS), max_size=20), st.sampled_from("iIqQ"))
+def test_columns_are_matches_one_by_one(requests: list[tuple[str, str, str]], code: str) -> None:
+    """Lists, packed columns and their mixtures answer as `match` does."""
+    answers = [TABLE.match(*request) for request in requests]
+    expected = [NONE if match is None else match.rank for match in answers]
+    columns = [[request[n] for request in requests] for n in range(3)]
+    encoded = [[text.encode() for text in column] for column in columns]
+    paths, hosts, methods = (packed(column, code) for column in encoded)
+    for forms in (columns, encoded, (paths, hosts, methods), (paths, columns[1], methods)):
+        ranks = TABLE.match_columns(*forms)  # type: ignore[arg-type]
+        assert (ranks.tolist(), ranks.format) == (expected, "I")
+
+
+def test_one_text_stands_for_all() -> None:
+    """A host or a method that is the same for all requests is given once, or left out."""
+    paths = packed([b"/a", b"/b", b"/x"])
+    assert TABLE.match_columns(paths, "h", "POST").tolist() == [0, 1, NONE]
+    assert TABLE.match_columns(paths, b"h").tolist() == [0, 2, NONE]
+    assert TABLE.match_columns(["/é"]).tolist() == [3]
+    assert TABLE.rules[3].name == "é"
+
+
+def test_large_columns_are_answered_without_the_interpreter() -> None:
+    """Threads match the same columns at once, and get the same answers."""
+    texts = [f"/b{n}".encode() for n in range(5000)]
+    data, offsets = packed(texts)
+    answers: list[list[int]] = []
+    match = lambda: answers.append(TABLE.match_columns((data, offsets), "h").tolist())  # noqa: E731
+    threads = [threading.Thread(target=match) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [[2] * 5000] * 3
+
+
+@pytest.mark.parametrize(
+    ("columns", "told"),
+    [
+        (("/a",), "paths must be a list, or a tuple of bytes and offsets"),
+        ((["/a"], ["h", "h"]), "there are 1 paths, but 2 hosts"),
+        ((["/a"], "h", ["GET", "GET"]), "there are 1 paths, but 2 methods"),
+        (((b"/a",),), "paths must be a list, or a tuple of bytes and offsets"),
+        ((("/a", array("i", [0, 2])),), "the data of paths must be bytes, not str"),
+        (((b"/a", [0, 2]),), "must be an array"),
+        (((b"/a", array("i", [-1, 2])),), "must be an array"),
+        (((b"/a", array("d", [0, 2])),), "must be an array"),
+        (((b"/a", array("i", [0, 3])),), "end within 2 bytes"),
+        (((b"/a", array("i", [2, 0])),), "ascend"),
+        (((b"", array("i")),), "one more than texts"),
+        (([1],), "path must be str or bytes"),
+    ],
+)
+def test_columns_that_cannot_be_read_are_refused(columns: Any, told: str) -> None:
+    """The error names the column and says what it must be."""
+    with pytest.raises((TypeError, ValueError), match=told):
+        TABLE.match_columns(*columns)
