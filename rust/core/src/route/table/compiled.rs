@@ -8,7 +8,7 @@
 
 use super::bytes::{NONE, same};
 use super::exact::{ExactMap, Found};
-use super::inside::Inside;
+use super::inside::{Inside, Leads};
 use super::needs::{AllNeeds, Probe, Subject};
 use super::ranges::RangeTrees;
 use super::segments::Segments;
@@ -206,7 +206,17 @@ impl Within<'_, '_, '_, '_> {
         }
         for inside in [index.inside, index.folded_inside] {
             if let Some(inside) = parts.inside.get(inside as usize) {
-                inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+                inside.each(text, |leads, start| match leads {
+                    Leads::Bucket(bucket) => self.bucket(bucket, 0, 0),
+                    Leads::Trie(root) => {
+                        let rest = text.get(start..).unwrap_or_default();
+                        if inside.folds {
+                            parts.tries.walk(root, &Folded(rest), self);
+                        } else {
+                            parts.tries.walk(root, &Forward(rest), self);
+                        }
+                    }
+                });
             }
         }
         if index.rest != NONE {
