@@ -1,15 +1,11 @@
 //! Texts that may be anywhere in another: all of them are found in one pass over it.
 
-use super::bytes::NONE;
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
 
-/// How many of the places that were met last are remembered, so as not to enter them again.
-const REMEMBERED: usize = 4;
-
 /// What a text leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Leads {
     /// To this bucket.
     Bucket(u32),
@@ -41,7 +37,6 @@ impl Inside {
 
     /// Calls `visit` with what each text that is in `text` leads to, and where it starts.
     pub(super) fn each(&self, text: &[u8], mut visit: impl FnMut(Leads, usize)) {
-        let mut last = [Leads::Bucket(NONE); REMEMBERED];
         let mut state = self.start;
         for (at, byte) in text.iter().enumerate() {
             let byte = if self.folds { byte.to_ascii_lowercase() } else { *byte };
@@ -52,15 +47,7 @@ impl Inside {
             for found in 0..self.automaton.match_len(state) {
                 let part = self.automaton.match_pattern(state, found);
                 let Some((length, leads)) = self.parts.get(part.as_usize()) else { continue };
-                if !last.contains(leads) {
-                    visit(*leads, (at + 1).saturating_sub(*length as usize));
-                    if matches!(leads, Leads::Bucket(_)) {
-                        last.rotate_right(1);
-                        if let Some(first) = last.first_mut() {
-                            *first = *leads;
-                        }
-                    }
-                }
+                visit(*leads, (at + 1).saturating_sub(*length as usize));
             }
         }
     }
@@ -88,7 +75,10 @@ mod tests {
 
     #[test]
     fn every_text_that_is_inside_is_met() {
-        assert_eq!(met(&["a", "ca", "b", "bc", "x"], false, "abca"), [(0, 0), (1, 2), (2, 1), (3, 1)]);
+        assert_eq!(
+            met(&["a", "ca", "b", "bc", "x"], false, "abca"),
+            [(0, 0), (0, 3), (1, 2), (2, 1), (3, 1)]
+        );
     }
 
     #[test]
