@@ -21,8 +21,6 @@ const PREPARED: usize = 1000;
 /// The most memory that the programs of all regexes of a table may take, in bytes.
 pub(super) const REGEX_LIMIT: usize = 256 << 20;
 
-/// So many rules that are found by one text are tried one by one at most.
-pub(super) const MAX_LISTED: usize = 1024;
 /// So many nodes of a trie may be walked for one text at most.
 pub(super) const MAX_WAYS: u32 = 512;
 
@@ -50,8 +48,8 @@ pub enum TooLarge {
     /// With the regexes of the rule of this name, those of the table take more memory than is set
     /// aside for them.
     Regexes(String),
-    /// With the rule of this name more rules than are tried one by one for a request are found by
-    /// one text, and ask for nothing else that could be looked up.
+    /// The rule of this name and others are found by one text, ask for nothing else that could be
+    /// looked up, and are too many to be tried one by one.
     Listed(String),
     /// The regex of the rule of this name and others cross: a text may begin with too many of them.
     Crossing(String),
@@ -74,9 +72,9 @@ impl std::fmt::Display for TooLarge {
             ),
             Self::Listed(rule) => write!(
                 f,
-                "rule {rule:?}: with it more than {MAX_LISTED} rules of one path ask for nothing that can be \
-                 looked up, as a value of a header can; give them paths of their own, or have them ask for \
-                 values that are exact, prefixes, suffixes or ranges and not inverted"
+                "rule {rule:?}: it and others of one path ask for nothing that can be looked up, and are too \
+                 many to be tried one by one; give them paths of their own, or have them ask for values of \
+                 one header that are exact, prefixes, suffixes or ranges and not inverted"
             ),
             Self::Crossing(rule) => write!(
                 f,
