@@ -94,6 +94,10 @@ def test_the_short_way_is_the_general_one(pairs: list[tuple[str, str]], lower: b
     headers: Any = [(name.lower(), value) for name, value in pairs] if lower else pairs
     short = table.match("/p", "h", "GET", headers)
     assert table.match("/p", host="h", method="GET", headers=headers) is short
+    assert table.match(headers=headers, method="GET", host="h", path="/p") is short
+    assert table.match("/p", "h", "GET", headers, scheme="http", port=80) is short
+    spelled: Any = {"".join(["pa", "th"]): "/p", "".join(["head", "ers"]): headers}
+    assert table.match(**spelled) is short
     assert table.match(b"/p", b"h", b"GET", headers) is short
     assert table.match_many([("/p", "h", "GET", headers)]) == [short]
     assert table.match_listed("/p", "h", "GET", headers) is short
@@ -107,6 +111,9 @@ def test_a_wrong_call_is_told_what_is_wrong() -> None:
         (("/", "h", "GET", None, "extra"), {}, "positional arguments but"),
         (("/",), {"path": "/"}, "multiple values for argument 'path'"),
         (("/",), {"hots": "h"}, "unexpected keyword argument 'hots'"),
+        (("/",), {"value": 1}, "unexpected keyword argument 'value'"),
+        ((None,), {}, "path must be str or bytes"),
+        ((), {"host": "h"}, "missing 1 required positional argument: 'path'"),
         (tuple("/" * 20), {}, "arguments"),
     ]:
         with pytest.raises(TypeError, match=told):

@@ -13,6 +13,12 @@ pub trait Headers {
     fn any_numbered(&self, _number: u32, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
         self.any(name, test)
     }
+
+    /// Calls `visit` with the name and the value of every header, and answers true; false when that
+    /// would cost more than to be asked for a dozen of them by name.
+    fn each(&self, _visit: &mut dyn FnMut(&[u8], &[u8])) -> bool {
+        false
+    }
 }
 
 /// A request without headers.
@@ -21,6 +27,10 @@ pub struct NoHeaders;
 impl Headers for NoHeaders {
     fn any(&self, _: &str, _: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
         None
+    }
+
+    fn each(&self, _: &mut dyn FnMut(&[u8], &[u8])) -> bool {
+        true
     }
 }
 
@@ -31,6 +41,13 @@ impl<N: AsRef<[u8]>, V: AsRef<[u8]>> Headers for &[(N, V)] {
             self.iter().filter(|(n, _)| n.as_ref().eq_ignore_ascii_case(name.as_bytes())).peekable();
         values.peek()?;
         Some(values.any(|(_, value)| test(value.as_ref())))
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(&[u8], &[u8])) -> bool {
+        for (name, value) in *self {
+            visit(name.as_ref(), value.as_ref());
+        }
+        true
     }
 }
 
@@ -100,7 +117,11 @@ impl<'a> Request<'a> {
 
     /// The value of a pseudo-header, if `name` is one.
     #[expect(clippy::option_option, reason = "whether it is one, and whether it is there")]
+    #[inline]
     fn pseudo(&self, name: &str) -> Option<Option<&'a [u8]>> {
+        if !name.starts_with(':') && name != "host" {
+            return None;
+        }
         match name {
             ":path" => Some(Some(self.target)),
             // HTTP/1's Host is :authority to Envoy.

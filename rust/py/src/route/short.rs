@@ -1,5 +1,5 @@
-//! A short way into a table for the commonest calls, those with positional arguments that are `str`,
-//! before the way that PyO3 makes for all others: that one reads keywords and keeps more books.
+//! A short way into a table for the commonest calls, those with arguments that are `str`, before the
+//! way that PyO3 makes for all others: that one converts each argument and keeps more books.
 //!
 //! All `unsafe` of this binding is here.
 
@@ -10,7 +10,7 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyTuple, PyType};
+use pyo3::types::{PyString, PyTuple, PyType};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trimtab_core::route::{NoHeaders, Request};
@@ -20,8 +20,9 @@ static GENERAL: [PyOnceLock<Py<PyAny>>; 2] = [PyOnceLock::new(), PyOnceLock::new
 const MATCH: usize = 0;
 const ROUTE: usize = 1;
 
-/// The place of `value` among the arguments of `route`.
-const VALUE: usize = 4;
+/// Arguments of `match` that the short way reads, and `value` of `route` behind them.
+const ASKED: usize = 4;
+const WITH_VALUE: usize = 5;
 
 /// Arguments of a call and `self` fit into so much: more than any correct call has.
 const MOST: usize = 16;
@@ -72,23 +73,21 @@ unsafe extern "C" fn match_entry(
     count: isize,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    if names.is_null() {
-        // SAFETY: as promised.
-        let (table, given) = unsafe { call(this, args, count) };
-        let answer = guarded(|| {
-            // SAFETY: arguments live as long as the call.
-            let rank = unsafe { rank(table.py(), table.get(), given) }?;
-            Some(rank.map(|rank| rank.and_then(|rank| table.get().answer(table.py(), rank))))
-        });
-        if let Some(answer) = answer {
-            return returned(table.py(), answer);
-        }
+    // SAFETY: as promised.
+    let (table, given) = unsafe { call::<ASKED>(this, args, count, names) };
+    let answer = guarded(|| {
+        // SAFETY: arguments live as long as the call.
+        let rank = unsafe { rank(table.py(), table.get(), given?) }?;
+        Some(rank.map(|rank| rank.and_then(|rank| table.get().answer(table.py(), rank))))
+    });
+    if let Some(answer) = answer {
+        return returned(table.py(), answer);
     }
     // SAFETY: as promised.
     unsafe { otherwise(MATCH, this, args, count, names) }
 }
 
-/// `RouteTable.route`, with a number that is drawn, or that is the last argument or `value=`.
+/// `RouteTable.route`.
 ///
 /// # Safety
 /// As for `match_entry`.
@@ -98,48 +97,91 @@ unsafe extern "C" fn route_entry(
     count: isize,
     names: *mut PyObject,
 ) -> *mut PyObject {
-    // SAFETY: as promised; one name more is one argument more.
-    let named = unsafe { is_value(names) };
-    if names.is_null() || named {
-        // SAFETY: as promised.
-        let (table, given) = unsafe { call(this, args, count + isize::from(named)) };
-        let answer = guarded(|| {
-            let (request, value) = match given {
-                [request @ .., value] if named || request.len() == VALUE => (request, Some(*value)),
-                _ => (given, None),
-            };
-            // SAFETY: arguments live as long as the call.
-            let value = match value {
-                Some(value) => Some(unsafe { number(value) }?),
+    // SAFETY: as promised.
+    let (table, given) = unsafe { call::<WITH_VALUE>(this, args, count, names) };
+    let answer = guarded(|| {
+        let [path, host, method, headers, value] = given?;
+        // SAFETY: arguments live as long as the call.
+        let (value, rank) = unsafe {
+            let value = match present(value) {
+                Some(value) => Some(number(value)?),
                 None => None,
             };
-            // SAFETY: likewise.
-            let rank = unsafe { rank(table.py(), table.get(), request) }?;
-            Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value)))
-        });
-        if let Some(answer) = answer {
-            return returned(table.py(), answer);
-        }
+            (value, rank(table.py(), table.get(), [path, host, method, headers])?)
+        };
+        Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value)))
+    });
+    if let Some(answer) = answer {
+        return returned(table.py(), answer);
     }
     // SAFETY: as promised.
     unsafe { otherwise(ROUTE, this, args, count, names) }
 }
 
-/// The table and the arguments of a call.
+/// The table of a call, and its arguments by their places, Python's None where one is absent; None
+/// when there are others, or one twice.
 ///
 /// # Safety
 /// As for `match_entry`; what is returned lives as long as the call.
 #[inline]
-unsafe fn call<'a>(
+unsafe fn call<'a, const N: usize>(
     this: *mut PyObject,
     args: *const *mut PyObject,
     count: isize,
-) -> (Borrowed<'a, 'a, RouteTable>, &'a [*mut PyObject]) {
+    names: *mut PyObject,
+) -> (Borrowed<'a, 'a, RouteTable>, Option<[*mut PyObject; N]>) {
     // SAFETY: as promised.
     unsafe {
         let table = Borrowed::from_ptr(Python::assume_attached(), this).cast_unchecked();
-        (table, std::slice::from_raw_parts(args, count.unsigned_abs()))
+        let positional = std::slice::from_raw_parts(args, count.unsigned_abs());
+        if positional.len() > N {
+            return (table, None);
+        }
+        let at = |place: usize| positional.get(place).copied().unwrap_or(ffi::Py_None());
+        let mut given: [_; N] = std::array::from_fn(at);
+        if !names.is_null() && place_named(table.py(), &mut given, args, count, names).is_none() {
+            return (table, None);
+        }
+        (table, Some(given))
     }
+}
+
+/// Puts arguments that are given by name in their places.
+unsafe fn place_named(
+    py: Python<'_>,
+    given: &mut [*mut PyObject],
+    args: *const *mut PyObject,
+    count: isize,
+    names: *mut PyObject,
+) -> Option<()> {
+    use pyo3::intern;
+    let place_of = |name: *mut PyObject| {
+        // The likeliest first.
+        let is = |known: &Bound<'_, PyString>| known.as_ptr() == name;
+        if is(intern!(py, "value")) {
+            Some(4)
+        } else if is(intern!(py, "headers")) {
+            Some(3)
+        } else if is(intern!(py, "host")) {
+            Some(1)
+        } else if is(intern!(py, "method")) {
+            Some(2)
+        } else {
+            is(intern!(py, "path")).then_some(0)
+        }
+    };
+    // SAFETY: a tuple of interned names, of which one that is equal is the same, and as many more
+    // arguments; all live as long as the call.
+    unsafe {
+        for at in 0..ffi::PyTuple_GET_SIZE(names) {
+            let place: usize = place_of(ffi::PyTuple_GET_ITEM(names, at))?;
+            if place < count.unsigned_abs() {
+                return None;
+            }
+            *given.get_mut(place)? = *args.offset(count + at);
+        }
+    }
+    Some(())
 }
 
 /// A panic must become an exception, never the end of the interpreter.
@@ -174,13 +216,13 @@ unsafe fn otherwise(
     names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: Python called, so this thread is attached; `names` is null or a tuple.
-    let (py, named) = unsafe {
+    let (py, extra) = unsafe {
         (Python::assume_attached(), if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) })
     };
     let Some(method) = GENERAL.get(general).and_then(|method| method.get(py)) else {
         return raised(py, pyo3::exceptions::PySystemError::new_err("the module is not ready"));
     };
-    let all = count.unsigned_abs() + named.unsigned_abs();
+    let all = count.unsigned_abs() + extra.unsigned_abs();
     let mut with_self = [this; MOST];
     let Some(rest) = with_self.get_mut(1..=all) else {
         return raised(py, pyo3::exceptions::PyTypeError::new_err("too many arguments"));
@@ -192,31 +234,25 @@ unsafe fn otherwise(
     }
 }
 
-/// The rank of the rule that gets the request of up to path, host, method, headers; None when they
-/// are not what the short way reads.
+/// The rank of the rule that gets the request of path, host, method, headers; None when they are not
+/// what the short way reads.
 ///
 /// # Safety
-/// Attached; `given` are objects that live through the call.
-#[inline]
-pub unsafe fn rank(
+/// Attached; these are objects that live through the call.
+#[expect(clippy::inline_always, reason = "a call of it is a tenth of a match in match_many")]
+#[inline(always)]
+unsafe fn rank(
     py: Python<'_>,
     table: &RouteTable,
-    given: &[*mut PyObject],
+    [path, host, method, headers]: [*mut PyObject; ASKED],
 ) -> Option<PyResult<Option<u32>>> {
     // SAFETY: as promised.
     unsafe {
-        let (path, host, method, headers) = match *given {
-            [path, host, method] => (path, host, method, None),
-            [path, host, method, headers] => (path, host, method, present(headers)),
-            [path, host] => (path, host, ffi::Py_None(), None),
-            [path] => (path, ffi::Py_None(), ffi::Py_None(), None),
-            _ => return None,
-        };
         let target = utf8(path)?;
         let host = if present(host).is_some() { utf8(host)? } else { b"" };
         let method = if present(method).is_some() { Some(utf8(method)?) } else { None };
         let request = |headers| Request { target, host, method, scheme: None, port: None, headers };
-        let Some(headers) = headers else { return Some(Ok(table.find(&request(&NoHeaders)))) };
+        let Some(headers) = present(headers) else { return Some(Ok(table.find(&request(&NoHeaders)))) };
         let headers = Borrowed::from_ptr(py, headers);
         let headers = match Source::of(&headers) {
             Ok(source) => PyHeaders::new(source, table.header_names()),
@@ -224,19 +260,6 @@ pub unsafe fn rank(
         };
         let rank = table.find(&request(&headers));
         Some(headers.check().map(|()| rank))
-    }
-}
-
-/// Whether these are the names of one argument, `value`.
-#[inline]
-unsafe fn is_value(names: *mut PyObject) -> bool {
-    if names.is_null() {
-        return false;
-    }
-    // SAFETY: a tuple of interned names, of which one that is equal is the same.
-    unsafe {
-        let value = pyo3::intern!(Python::assume_attached(), "value").as_ptr();
-        ffi::PyTuple_GET_SIZE(names) == 1 && ffi::PyTuple_GET_ITEM(names, 0) == value
     }
 }
 
@@ -286,13 +309,15 @@ unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 #[inline]
 pub fn rank_of(table: &RouteTable, request: &Bound<'_, PyAny>) -> Option<PyResult<Option<u32>>> {
     let py = request.py();
-    let Ok(parts) = request.cast::<PyTuple>() else {
-        // SAFETY: an object that is borrowed.
-        return unsafe { rank(py, table, &[request.as_ptr()]) };
-    };
-    let parts = parts.as_slice();
-    // SAFETY: a `Bound` is laid out as the pointer that it holds; the tuple keeps its parts alive.
-    unsafe { rank(py, table, std::slice::from_raw_parts(parts.as_ptr().cast(), parts.len())) }
+    let parts = request.cast::<PyTuple>().map_or(std::slice::from_ref(request), PyTupleMethods::as_slice);
+    if parts.len() > ASKED {
+        return None;
+    }
+    // SAFETY: an object that is there for good.
+    let none = unsafe { ffi::Py_None() };
+    let given = std::array::from_fn(|place| parts.get(place).map_or(none, Bound::as_ptr));
+    // SAFETY: the request keeps its parts alive.
+    unsafe { rank(py, table, given) }
 }
 
 /// A list of `count` answers, made in place.

@@ -1,18 +1,28 @@
 //! Building buckets: rules that are found by the same text and ask for more.
 
-use super::build::{Asked, Builder, MAX_LISTED, TooLarge, number};
+use super::build::{Asked, Builder, TooLarge, number};
 use super::bytes::NONE;
-use super::compiled::{Branch, Bucket, Entry, Place};
+use super::compiled::{Branch, Bucket, Entry, Place, TEXT};
 use super::exact::{Found, Plain};
 use super::needs::{AllNeeds, Condition, Subject};
 use super::ranges::spread;
 use crate::route::{HeaderTest, TextMatch};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A bucket of no more than this many rules is searched one by one.
 const SMALL: usize = 8;
 /// From so many rules on, one question that settles them all pays even if it tells none apart.
 const CROWD: usize = 32;
+
+/// What it costs to try rules one by one for one text, at most: a place is compared for 1.
+const MAX_LISTED: usize = 8192;
+/// What a condition on a header or on the query costs, and the comparison of a whole text.
+const COST_OF_CONDITION: usize = 8;
+const COST_OF_TEXT: usize = 16;
+
+/// Of more headers than this it is the request that is gone through, not what is asked.
+const MANY_NAMES: usize = 12;
 
 /// A rule on its way into an index.
 #[derive(Debug, Clone, Copy)]
@@ -122,25 +132,29 @@ impl Builder<'_> {
         }
         let min_rank = items.first().map_or(best, |item| item.rank.min(best));
         let mut branches = Vec::new();
-        while items.len() > SMALL {
-            let Some((subject, told, rest)) = self.best_subject(&items) else { break };
-            items = rest;
-            branches.push(self.branch(subject, told)?);
+        for subject in self.subjects(&items) {
+            if items.len() <= SMALL {
+                break;
+            }
+            let (told, rest) = self.told_by(subject, &items);
+            if told.len() >= SMALL / 2 {
+                items = rest;
+                branches.push(self.branch(subject, told)?);
+            }
         }
         for subject in [Subject::Method, Subject::Port] {
             branches.extend(self.entry_branch(subject, &mut items)?);
         }
-        if let Some(item) = items.get(MAX_LISTED) {
-            return Err(TooLarge::Listed(self.rule_name(item.rank)));
-        }
-        branches.sort_by_key(|branch| branch.min_rank);
+        self.check_listed(&items)?;
+        let named = self.sort_branches(&mut branches);
         let bucket = Bucket {
             min_rank,
             best,
             entries: number(self.out.entries.len())?,
             entry_count: number(items.len())?,
             branches: number(self.out.branches.len())?,
-            branch_count: number(branches.len())?,
+            branch_count: number(branches.len() - named)?,
+            named_count: number(named)?,
         };
         self.out.entries.extend(items.iter().map(|item| Entry {
             rank: item.rank,
@@ -151,6 +165,37 @@ impl Builder<'_> {
         self.out.branches.extend(branches);
         self.out.buckets.push(bucket);
         number(self.out.buckets.len() - 1)
+    }
+
+    /// Sorts branches by their best ranks; where they ask about many headers, those after the others
+    /// and by the numbers of the headers. Answers how many these are.
+    fn sort_branches(&self, branches: &mut [Branch]) -> usize {
+        let headers = &self.needs.headers;
+        let number = |branch: &Branch| match branch.subject {
+            Subject::Header(number) => Some(number).filter(|number| headers.is_plain(*number)),
+            _ => None,
+        };
+        let named = branches.iter().filter(|branch| number(branch).is_some()).count();
+        if named <= MANY_NAMES {
+            branches.sort_by_key(|branch| branch.min_rank);
+            return 0;
+        }
+        branches.sort_by_key(|branch| (number(branch), branch.min_rank));
+        named
+    }
+
+    /// Checks that rules which are to be tried one by one do not cost too much together.
+    fn check_listed(&self, items: &[Item]) -> Result<(), TooLarge> {
+        let mut cost = 0;
+        for item in items {
+            let whole = item.here.check >= TEXT || item.path.check >= TEXT;
+            let open = self.needs.conditions(item.rank).len() - item.skip.count_ones() as usize;
+            cost += 1 + open * COST_OF_CONDITION + usize::from(whole) * COST_OF_TEXT;
+            if cost > MAX_LISTED {
+                return Err(TooLarge::Listed(self.rule_name(item.rank)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn rule_name(&self, rank: u32) -> String {
@@ -183,9 +228,12 @@ impl Builder<'_> {
         items.retain(|item| seen.insert((item.here, item.path, needs.signature(item.rank, item.skip))));
     }
 
-    /// The subject that tells most of the rules apart, those rules, and the others.
-    fn best_subject(&self, items: &[Item]) -> Option<(Subject, Told, Vec<Item>)> {
+    /// The subjects that tell rules apart, the one that tells most apart first.
+    fn subjects(&self, items: &[Item]) -> Vec<Subject> {
         let needs = self.needs;
+        if items.len() <= SMALL {
+            return Vec::new();
+        }
         let mut subjects: BTreeMap<Subject, BTreeMap<(&str, i64), usize>> = BTreeMap::new();
         for item in items.iter().filter(|item| item.may_branch()) {
             for (_, condition) in open_conditions(needs, item) {
@@ -197,18 +245,20 @@ impl Builder<'_> {
                 *subjects.entry(condition.subject).or_default().entry(value).or_default() += 1;
             }
         }
-        let (subject, gain) = subjects
-            .into_iter()
-            .map(|(subject, values)| {
-                let all: usize = values.values().sum();
-                // Many rules that ask for one value are worth a single question, too.
-                let most = if all >= CROWD { 0 } else { values.values().max().copied().unwrap_or(0) };
-                (subject, all - most)
-            })
-            .max_by_key(|(_, gain)| *gain)?;
-        if gain < SMALL / 2 {
-            return None;
-        }
+        let gains = subjects.into_iter().map(|(subject, values)| {
+            let all: usize = values.values().sum();
+            // Many rules that ask for one value are worth a single question, too.
+            let most = if all >= CROWD { 0 } else { values.values().max().copied().unwrap_or(0) };
+            (all - most, subject)
+        });
+        let mut gains: Vec<_> = gains.filter(|(gain, _)| *gain >= SMALL / 2).collect();
+        gains.sort_by_key(|(gain, _)| Reverse(*gain));
+        gains.into_iter().map(|(_, subject)| subject).collect()
+    }
+
+    /// The rules that a subject tells apart, and the others.
+    fn told_by(&self, subject: Subject, items: &[Item]) -> (Told, Vec<Item>) {
+        let needs = self.needs;
         let (mut told, mut rest) = (Vec::new(), Vec::new());
         for item in items {
             let condition = open_conditions(needs, item)
@@ -218,7 +268,7 @@ impl Builder<'_> {
                 None => rest.push(*item),
             }
         }
-        Some((subject, told, rest))
+        (told, rest)
     }
 
     fn branch(&mut self, subject: Subject, told: Told) -> Result<Branch, TooLarge> {

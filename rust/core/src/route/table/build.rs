@@ -4,7 +4,7 @@ use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
 use super::exact::ExactMap;
-use super::inside::Inside;
+use super::inside::{Inside, Leads};
 use super::needs::AllNeeds;
 use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
@@ -21,8 +21,6 @@ const PREPARED: usize = 1000;
 /// The most memory that the programs of all regexes of a table may take, in bytes.
 pub(super) const REGEX_LIMIT: usize = 256 << 20;
 
-/// So many rules that are found by one text are tried one by one at most.
-pub(super) const MAX_LISTED: usize = 1024;
 /// So many nodes of a trie may be walked for one text at most.
 pub(super) const MAX_WAYS: u32 = 512;
 
@@ -50,8 +48,8 @@ pub enum TooLarge {
     /// With the regexes of the rule of this name, those of the table take more memory than is set
     /// aside for them.
     Regexes(String),
-    /// With the rule of this name more rules than are tried one by one for a request are found by
-    /// one text, and ask for nothing else that could be looked up.
+    /// The rule of this name and others are found by one text, ask for nothing else that could be
+    /// looked up, and are too many to be tried one by one.
     Listed(String),
     /// The regex of the rule of this name and others cross: a text may begin with too many of them.
     Crossing(String),
@@ -74,9 +72,9 @@ impl std::fmt::Display for TooLarge {
             ),
             Self::Listed(rule) => write!(
                 f,
-                "rule {rule:?}: with it more than {MAX_LISTED} rules of one path ask for nothing that can be \
-                 looked up, as a value of a header can; give them paths of their own, or have them ask for \
-                 values that are exact, prefixes, suffixes or ranges and not inverted"
+                "rule {rule:?}: it and others of one path ask for nothing that can be looked up, and are too \
+                 many to be tried one by one; give them paths of their own, or have them ask for values of \
+                 one header that are exact, prefixes, suffixes or ranges and not inverted"
             ),
             Self::Crossing(rule) => write!(
                 f,
@@ -212,7 +210,7 @@ impl<'r> Builder<'r> {
             TextKind::Exact(exact) if ignore_case => self.text_key(keys, exact.as_bytes(), true, END, item),
             TextKind::Exact(exact) => keys.exact.push((Cow::Borrowed(exact.as_bytes()), item)),
             TextKind::Prefix(prefix) => self.text_key(keys, prefix.as_bytes(), ignore_case, NOTHING, item),
-            TextKind::Suffix(suffix) if suffix.contains('\0') => {
+            TextKind::Suffix(part) | TextKind::Contains(part) if part.contains('\0') => {
                 keys.rest.push(item.with_check(self.text_test(TextTest::Text(text.clone()))));
             }
             TextKind::Suffix(suffix) if ignore_case => {
@@ -261,7 +259,7 @@ impl<'r> Builder<'r> {
             check
         });
         let (head, literal) = pattern.literals();
-        if literal.len() > head.len() {
+        if literal.len() > head.len() && !literal.contains(&ESCAPE) {
             keys.inside.push((Cow::Borrowed(literal), item.with_check(check)));
         } else {
             let head = head.split(|byte| *byte == ESCAPE).next().unwrap_or_default();
@@ -304,17 +302,30 @@ impl<'r> Builder<'r> {
     }
 
     /// All texts that may be somewhere in another, to be found in one pass over it.
-    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, ignore_case: bool) -> Result<u32, TooLarge> {
+    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, folds: bool) -> Result<u32, TooLarge> {
         if keys.is_empty() {
             return Ok(NONE);
         }
         keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
-        let (mut parts, mut buckets) = (Vec::new(), Vec::new());
-        for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            parts.extend(group.first().map(|(part, _)| part.as_ref()));
-            buckets.push(self.bucket(group.iter().map(|(_, item)| *item).collect())?);
+        let mut parts: Vec<(&[u8], Leads)> = Vec::new();
+        // Sorted, a text comes before all that begin with it.
+        let mut left = keys.as_slice();
+        while let Some((first, _)) = left.first() {
+            let (group, rest) = left.split_at(left.partition_point(|(text, _)| text.starts_with(first)));
+            let nested = group.iter().any(|(text, _)| text.len() > first.len());
+            let leads = if nested {
+                let key = |(text, item): &'_ (Cow<'_, [u8]>, Item)| {
+                    Key::new(Cow::Owned(text.to_vec()), item.here.check, *item)
+                };
+                let keys = group.iter().map(key);
+                Leads::Trie(self.trie(keys.collect())?)
+            } else {
+                Leads::Bucket(self.bucket(group.iter().map(|(_, item)| *item).collect())?)
+            };
+            parts.push((first, leads));
+            left = rest;
         }
-        self.out.inside.push(Inside::new(&parts, ignore_case, buckets).ok_or(TooLarge::Places)?);
+        self.out.inside.push(Inside::new(&parts, folds).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 

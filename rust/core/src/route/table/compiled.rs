@@ -8,8 +8,9 @@
 
 use super::bytes::{NONE, same};
 use super::exact::{ExactMap, Found};
-use super::inside::Inside;
-use super::needs::{AllNeeds, Probe, Subject};
+use super::inside::{Inside, Leads};
+use super::needs::{AllNeeds, Subject};
+use super::probe::Probe;
 use super::ranges::RangeTrees;
 use super::segments::Segments;
 use super::templates::Shapes;
@@ -65,6 +66,8 @@ pub(super) struct Bucket {
     pub entry_count: u32,
     pub branches: u32,
     pub branch_count: u32,
+    /// How many branches follow that are by headers, in the order of their numbers.
+    pub named_count: u32,
 }
 
 /// One of these rules. Entries stand in the order of their ranks.
@@ -145,6 +148,9 @@ pub(super) struct Search<'t, 'r> {
     best: u32,
 }
 
+/// How many buckets are remembered while parts of one text are met.
+const REMEMBERED: usize = 64;
+
 /// A search in the midst of one text.
 struct Within<'s, 't, 'r, 'x> {
     search: &'s mut Search<'t, 'r>,
@@ -204,7 +210,18 @@ impl Within<'_, '_, '_, '_> {
         }
         for inside in [index.inside, index.folded_inside] {
             if let Some(inside) = parts.inside.get(inside as usize) {
-                inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+                let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
+                inside.each(text, |leads, start| match leads {
+                    Leads::Bucket(bucket) => once.bucket(bucket, 0, 0),
+                    Leads::Trie(root) => {
+                        let rest = text.get(start..).unwrap_or_default();
+                        if inside.folds {
+                            parts.tries.walk(root, &Folded(rest), &mut once);
+                        } else {
+                            parts.tries.walk(root, &Forward(rest), &mut once);
+                        }
+                    }
+                });
             }
         }
         if index.rest != NONE {
@@ -212,7 +229,8 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
-    /// Looks the text up as each shape that it may have.
+    /// Looks the text up as each shape that it may have. On its own, so that the loop has all registers.
+    #[inline(never)]
     fn templates(&mut self, shapes: u32) {
         let parts = self.search.parts;
         let mut segments = Segments::default();
@@ -225,7 +243,7 @@ impl Within<'_, '_, '_, '_> {
             }
             let (shape, set) = (templates.shape, templates.set);
             if segments.fills(shape) {
-                let hash = segments.hash(shape, set);
+                let hash = segments.hash(shape.count, templates.open, set);
                 if let Some(found) = parts.exact.find(set, hash, |known| segments.are(shape, known)) {
                     self.found(&found, self.text.len());
                 }
@@ -306,6 +324,29 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
+    fn branches(&mut self, branches: &[Branch], path: Reached) {
+        for branch in branches {
+            if branch.min_rank < self.search.best {
+                self.branch(branch, path);
+            }
+        }
+    }
+
+    /// Looks for the branch of every header of the request: there are fewer of them. Answers
+    /// whether the headers could be gone through.
+    fn named(&mut self, branches: &[Branch], path: Reached) -> bool {
+        let (all, request) = (self.search.probe.all, self.search.probe.request);
+        request.headers.each(&mut |name, value| {
+            let subject = all.headers.find(name).map(Subject::Header);
+            let place =
+                subject.and_then(|subject| branches.binary_search_by_key(&subject, |b| b.subject).ok());
+            let branch = place.and_then(|place| branches.get(place));
+            if let Some(branch) = branch.filter(|branch| branch.min_rank < self.search.best) {
+                self.value(branch, value, path);
+            }
+        })
+    }
+
     fn branch(&mut self, branch: &Branch, path: Reached) {
         let probe = &self.search.probe;
         let (all, request, query) = (probe.all, probe.request, probe.query);
@@ -350,6 +391,34 @@ impl Within<'_, '_, '_, '_> {
     }
 }
 
+/// Enters a bucket once, however often a part of the text leads there: to try its rules may take as
+/// long as to read the text. Of many buckets some that were met are forgotten.
+struct Once<'w, 's, 't, 'r, 'x> {
+    within: &'w mut Within<'s, 't, 'r, 'x>,
+    /// The buckets that were met, and how far along an edge, by the lowest bits of their places.
+    met: [(u32, usize); REMEMBERED],
+}
+
+impl Visitor for Once<'_, '_, '_, '_, '_> {
+    fn best(&self) -> u32 {
+        self.within.best()
+    }
+
+    fn offer(&mut self, rank: u32) {
+        self.within.offer(rank);
+    }
+
+    fn bucket(&mut self, bucket: u32, _: usize, along: usize) {
+        if let Some(met) = self.met.get_mut(bucket as usize % REMEMBERED) {
+            if *met == (bucket, along) {
+                return;
+            }
+            *met = (bucket, along);
+        }
+        self.within.bucket(bucket, 0, along);
+    }
+}
+
 impl Visitor for Within<'_, '_, '_, '_> {
     fn best(&self) -> u32 {
         self.search.best
@@ -371,10 +440,14 @@ impl Visitor for Within<'_, '_, '_, '_> {
         }
         let here = Reached { start, along };
         self.entries(bucket, here);
+        let path = self.path.unwrap_or(here);
         let first = bucket.branches as usize;
-        for branch in parts.branches.get(first..first + bucket.branch_count as usize).unwrap_or_default() {
-            if branch.min_rank < self.search.best {
-                self.branch(branch, self.path.unwrap_or(here));
+        let end = first + bucket.branch_count as usize;
+        self.branches(parts.branches.get(first..end).unwrap_or_default(), path);
+        if bucket.named_count > 0 {
+            let named = parts.branches.get(end..end + bucket.named_count as usize).unwrap_or_default();
+            if !self.named(named, path) {
+                self.branches(named, path);
             }
         }
     }

@@ -8,6 +8,7 @@ mod exact;
 mod hosts;
 mod inside;
 mod needs;
+mod probe;
 mod ranges;
 mod segments;
 mod served;
@@ -98,6 +99,7 @@ impl RouteTable {
         for rule in &rules {
             names.learn(rule).ok_or(TooLarge::Places)?;
         }
+        names.finish(seed).ok_or(TooLarge::Places)?;
         let names = Arc::new(names);
         let patterns: Arc<[HostPattern]> = hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
         let (served, shards) = Self::compile(&rules, hosts, &names, seed)?;

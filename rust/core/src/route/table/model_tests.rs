@@ -3,7 +3,8 @@
 use super::samples::{Asked, asked, header, query, rule, with_request};
 use super::{RouteTable, TooLarge};
 use crate::route::{
-    HeaderMatch, HeaderTest, HostMode, LinearTable, PathMatch, Pattern, Precedence, Rule, VirtualHosts,
+    HeaderMatch, HeaderTest, HostMode, LinearTable, PathMatch, Pattern, Precedence, Request, Rule, TextKind,
+    TextMatch, VirtualHosts,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -101,6 +102,36 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    /// So many headers that those of the request are gone through, pseudo-headers and repeated ones too.
+    #[test]
+    fn rules_that_ask_for_many_headers_answer_as_the_list_does(
+        asked_for in prop::collection::vec((0_u8..20, select(&["a", "b", "ab"][..])), 100..300),
+        pseudo in prop::collection::vec(header(), 0..40),
+        headers in prop::collection::vec((0_u8..22, select(&["a", "b", "ab", "c"][..])), 0..30),
+    ) {
+        let named = |(number, value): (u8, &str)| {
+            let kind = TextKind::Prefix(value.into());
+            let test = HeaderTest::Text(TextMatch::new(kind, false).unwrap());
+            HeaderMatch::new(&format!("h{number}"), test, false, false).unwrap()
+        };
+        let rules = asked_for.into_iter().map(named).chain(pseudo).map(|header| {
+            let mut rule = Rule::named("r");
+            rule.set_headers(vec![header]);
+            Arc::new(rule.checked().unwrap())
+        });
+        let rules: Vec<_> = rules.collect();
+        let table = RouteTable::from_rules(rules.clone(), Precedence::Listed, 42).unwrap();
+        let model = LinearTable::from_rules(rules, Precedence::Listed);
+        let headers: Vec<_> = headers.iter().map(|(number, value)| (format!("H{number}"), *value)).collect();
+        let headers = headers.as_slice();
+        let request = Request { host: b"a", headers: &headers, ..Request::to(b"/") };
+        prop_assert_eq!(table.find(&request), model.find(&request));
+    }
+}
+
 fn refusal(rules: impl Iterator<Item = Rule>) -> TooLarge {
     let rules = rules.map(|rule| Arc::new(rule.checked().unwrap())).collect();
     RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap_err()
@@ -113,11 +144,11 @@ fn rules_that_nothing_tells_apart_are_refused_when_they_are_too_many() {
         rule.set_headers(vec![HeaderMatch::new("x", HeaderTest::Range(0, n), true, false).unwrap()]);
         rule
     };
-    let table = RouteTable::from_rules((0..1024).map(|n| rule(n).into()).collect(), Precedence::Listed, 42);
+    let table = RouteTable::from_rules((0..900).map(|n| rule(n).into()).collect(), Precedence::Listed, 42);
     assert!(table.is_ok());
-    let refused = refusal((0..1100).map(rule));
-    assert_eq!(refused, TooLarge::Listed("r1024".into()));
-    assert!(refused.to_string().starts_with("rule \"r1024\": with it more than 1024 rules of one path"));
+    let refused = refusal((0..1000).map(rule));
+    assert_eq!(refused, TooLarge::Listed("r910".into()));
+    assert!(refused.to_string().starts_with("rule \"r910\": it and others of one path ask for nothing"));
 }
 
 #[test]

@@ -134,12 +134,15 @@ impl RouteTable {
 
     /// Gives numbers to headers that nobody asked about before.
     fn learn(&mut self, rules: &[Arc<Rule>]) -> Result<(), TooLarge> {
-        for rule in rules {
-            if !self.names.know(rule) {
-                Arc::make_mut(&mut self.names).learn(rule).ok_or(TooLarge::Places)?;
-            }
+        let unknown: Vec<_> = rules.iter().filter(|rule| !self.names.know(rule)).collect();
+        if unknown.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let names = Arc::make_mut(&mut self.names);
+        for rule in unknown {
+            names.learn(rule).ok_or(TooLarge::Places)?;
+        }
+        names.finish(self.seed).ok_or(TooLarge::Places)
     }
 
     /// Adds the patterns that are new, which lead nowhere yet.
