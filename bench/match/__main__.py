@@ -114,7 +114,7 @@ def envoy(chosen: Sequence[str]) -> list[dict[str, float]]:
     if ENVOY not in chosen:
         return []
     say("the CPU time of Envoy")
-    command = [sys.executable, "bench/envoy_cpu.py", "--json"]
+    command = [sys.executable, "-m", "bench.envoy_cpu", "--json"]
     done = subprocess.run(command, cwd=core.ROOT, check=False, stdout=subprocess.PIPE)
     if not done.stdout:
         say("not measured: see above")

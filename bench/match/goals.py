@@ -88,9 +88,9 @@ def _batches(seen: Measured) -> Iterator[Goal]:
 
 
 def _envoy(seen: Measured) -> Iterator[Goal]:
-    ratios = {one["routes"]: spread([one["ratio_single"]]) for one in seen.envoy}
+    ratios = {one["routes"]: spread([one["ratio"]]) for one in seen.envoy}
     for size, bound in ENVOY.items():
-        what = f"Envoy's CPU for a match takes, {size:,} prefixes"
+        what = f"Envoy's CPU for a match, of the core's, {size:,} prefixes"
         yield Goal(what, bound, "times", ratios.get(size), at_least=True)
 
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from .rounds import Times
 from .suite import SITES
 
+NOT_DRAWN = ("F", "F3 of these texts")
 GROWING = ("github-203", "site-3500", "site-10k", "site-100k")
 
 
@@ -24,7 +25,7 @@ def draw(figures: Mapping[str, Mapping[str, Times]], file: Path) -> None:
     drawing = Figure(figsize=(8, 5), layout="constrained")
     axes = drawing.subplots()
     names = dict.fromkeys(name for site in sites for name in figures[site])
-    for name in (name for name in names if name != "F" and "match_" not in name):
+    for name in (name for name in names if name not in NOT_DRAWN and "match_" not in name):
         points = [(SITES[s].size, figures[s][name].median) for s in sites if name in figures[s]]
         style = {"trimtab": "o-", "F3": "k:"}.get(name, "s--")
         axes.plot(*zip(*points, strict=True), style, label=name)

@@ -81,7 +81,10 @@ def routing(site: Site) -> Group:
     candidates = [rivals.built(make, table) for make in site.routers()]
     check(candidates, TARGET, asked)
     ours = candidates[0].names["match"].__self__
-    return Group(site.title, [*candidates, *many(ours), *floors()], keys, TARGET)
+    three = floors()[0]
+    reading = Candidate("F3 of these texts", f"f3({TARGET})", three.names)
+    cold = [reading] if "f3" in three.names else []
+    return Group(site.title, [*candidates, *many(ours), *cold, *floors()], keys, TARGET)
 
 
 def many(table: Any) -> list[Candidate]:

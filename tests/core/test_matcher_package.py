@@ -40,6 +40,14 @@ def test_the_examples_in_the_docs_run() -> None:
         assert runner.failures == 0
 
 
+def test_the_examples_of_the_guide_run() -> None:
+    """docs/matcher.md shows what happens."""
+    guide = Path(__file__).parents[2] / "docs" / "matcher.md"
+    flags = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
+    failures, tried = doctest.testfile(str(guide), module_relative=False, optionflags=flags)
+    assert (failures, tried >= 20) == (0, True)
+
+
 def test_the_version_is_told_once() -> None:
     """The binary carries the version of the package."""
     project = Path(__file__).parents[2] / "pyproject.toml"

@@ -86,6 +86,13 @@ fn picks(count: u32) -> Vec<Timed<'static>> {
     ]
 }
 
+/// The seconds that this thread has run, to within a tick: they stand still while others run. Linux
+/// tells them; elsewhere the clock on the wall has to do.
+fn has_run() -> Option<f64> {
+    let told = read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(told.split(' ').next()?.parse::<f64>().ok()? / 1e9)
+}
+
 fn rules(lines: &str) -> Vec<Arc<Rule>> {
     let rule = |line: &str| {
         let (method, rest) = line.split_once(' ').unwrap();
@@ -109,9 +116,10 @@ fn built(rules: &[Arc<Rule>]) -> RouteTable {
     let mut table = RouteTable::from_rules(rules.to_vec(), Precedence::Listed, 42).unwrap();
     for _ in 0..ROUNDS {
         let rules = rules.to_vec();
-        let start = Instant::now();
+        let (start, ran) = (Instant::now(), has_run());
         table = RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap();
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        let took = start.elapsed().as_secs_f64();
+        times.push(has_run().zip(ran).map_or(took, |(end, start)| end - start) * 1e3);
     }
     print("build", "ms", &times);
     print("size of a route", "bytes", &[table.size_bytes() as f64 / rules.len() as f64]);

@@ -18,7 +18,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 use trimtab_core::route::{
-    HeaderMatch, HeaderTest, HostPattern, PathMatch, Pattern, Precedence, Request, RouteTable, Rule,
+    HeaderMatch, HeaderTest, Headers, HostPattern, PathMatch, Pattern, Precedence, Request, RouteTable, Rule,
     TextKind, TextMatch,
 };
 
@@ -118,7 +118,8 @@ impl Words {
     }
 
     fn text(&self, path: &Path, mut parameter: impl FnMut() -> String) -> String {
-        path.iter().map(|s| format!("/{}", s.map_or_else(&mut parameter, |w| self.all[w].clone()))).collect()
+        let mut segment = |s: &Option<usize>| s.map_or_else(&mut parameter, |word| self.all[word].clone());
+        path.iter().flat_map(|s| ["/".to_owned(), segment(s)]).collect()
     }
 
     fn github(&self) -> Vec<(Path, &'static str)> {
@@ -175,12 +176,12 @@ struct Asked {
 
 fn rule_of(words: &Words, (path, method): &(Path, &'static str)) -> Rule {
     let text = words.text(path, || "[^/]+".into());
-    let test = if path.contains(&None) {
+    let asked = if path.contains(&None) {
         PathMatch::regex(Pattern::new(&text).unwrap())
     } else {
         PathMatch::exact(&text)
     };
-    let mut rule = Rule::named("r").with_path(test).with_hosts(vec![HostPattern::parse(HOST).unwrap()]);
+    let mut rule = Rule::named("r").with_path(asked).with_hosts(vec![HostPattern::parse(HOST).unwrap()]);
     rule.set_methods(vec![(*method).into()]);
     rule
 }
@@ -190,9 +191,24 @@ fn asked_of(words: &Words, (path, method): &(Path, &'static str), dice: &mut Dic
     Asked { target, host: HOST.into(), method, headers: Vec::new() }
 }
 
+/// Headers that are found by their number, as a caller does who looked them up once.
+struct Carried<'a>(&'a [(&'static str, String)]);
+
+impl Headers for Carried<'_> {
+    fn any(&self, name: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
+        let mut values = self.0.iter().filter(|(other, _)| *other == name).peekable();
+        values.peek()?;
+        Some(values.any(|(_, value)| test(value.as_bytes())))
+    }
+
+    fn any_numbered(&self, number: u32, _: &str, test: &mut dyn FnMut(&[u8]) -> bool) -> Option<bool> {
+        self.0.get(number as usize).map(|(_, value)| test(value.as_bytes()))
+    }
+}
+
 #[inline(never)]
 fn ask(table: &RouteTable, asked: &Asked) -> Option<u32> {
-    let headers = asked.headers.as_slice();
+    let headers = Carried(&asked.headers);
     let request = Request {
         host: asked.host.as_bytes(),
         method: Some(asked.method.as_bytes()),

@@ -128,7 +128,9 @@ def test_default_aws_names(load: Any, base: Path) -> None:
             id="meshRef-decides",
         ),
         pytest.param(
-            node("x", "meshRef: {name: elsewhere}"), ("elsewhere", []), id="meshRef-counts-by-name"
+            node("x", "meshRef: {name: elsewhere}"),
+            ("elsewhere", ["AM207"]),
+            id="meshRef-counts-by-name",
         ),
         pytest.param(node("x"), (None, ["AM201"]), id="no-mesh"),
     ],

@@ -397,6 +397,18 @@ def test_examples_are_requests_that_arrive_so(load: Any, base: Any) -> None:
     assert "It shares requests with route 'b', route 'c' too." in last.message
 
 
+def test_of_connections_the_first_route_takes_all(load: Any, base: Any) -> None:
+    """TCP has nothing to match: two routes are open in order, a lower number decides."""
+    tcp = "[{portMapping: {port: 8080, protocol: tcp}}]"
+    rules = [f"{{name: {n}, tcpRoute: {{action: {ONE}}}}}" for n in "ab"]
+    told = AppMesh().load(load(base, router(*rules, listeners=tcp))).diagnostics
+    (found,) = (d for d in told if d.code == "AM303")
+    assert "route 'a' both match (any connection)" in found.message
+    rules[1] = rules[1].replace("name: b", "name: b, priority: 1")
+    told = AppMesh().load(load(base, router(*rules, listeners=tcp))).diagnostics
+    assert [d.field for d in told if d.code == "AM302"] == ["spec.routes[0].tcpRoute.match"]
+
+
 def test_what_stands_on_different_ports_and_hosts_is_never_held_against_each_other(
     load: Any, base: Any
 ) -> None:

@@ -15,7 +15,7 @@ from trimtab.providers.appmesh import codes, hops
 from trimtab.providers.appmesh.codes import Problem
 from trimtab.providers.appmesh.hops import Match, PathKind
 from trimtab.providers.appmesh.overlaps import Overlaps
-from trimtab.providers.appmesh.requests import common_request, shown
+from trimtab.providers.appmesh.requests import example
 
 # So many rivals of a rule are named, and so many are asked for a request that both match.
 _MOST_NAMED, _MOST_ASKED = 3, 50
@@ -124,12 +124,12 @@ class Ordering(Generic[K]):
                 asked += 1
                 if earlier.rule in rivals or asked > _MOST_ASKED or len(rivals) >= _MOST_NAMED:
                     continue
-                request = common_request(earlier.match, entry.match, _host_shown(entry.host))
-                if request is not None:
-                    rivals[earlier.rule] = earlier, entry, shown(request)
+                shown = example(earlier.match, entry.match, _host_shown(entry.host))
+                if shown is not None:
+                    rivals[earlier.rule] = earlier, entry, shown
         if rivals:
-            (first, entry, example), *others = rivals.values()
-            yield _ambiguity_problem(first, entry, example, [o.title for o, _, _ in others])
+            (first, entry, shown), *others = rivals.values()
+            yield _ambiguity_problem(first, entry, shown, [o.title for o, _, _ in others])
 
 
 def findings(entries: Iterable[Entry[str]]) -> Iterator[Problem]:
@@ -177,25 +177,25 @@ def _host_shown(host: str) -> str | None:
 
 
 def _shadow_problem(loser: Entry[K], winner: Entry[K]) -> Problem:
-    request = shown(common_request(winner.match, loser.match, _host_shown(loser.host)))
+    shown = example(winner.match, loser.match, _host_shown(loser.host)) or ""
     if winner.rank < loser.rank and winner.match != loser.match and loser.priority is not None:
         message = (
             f"never gets a request: {winner.title} takes all of them, as its priority "
-            f"{winner.priority} goes before {loser.priority}{request}."
+            f"{winner.priority} goes before {loser.priority}{shown}."
         )
         remedy = "The lowest number wins: give the more specific route the lower one."
         return Problem(codes.UPSIDE_DOWN, loser.field, message, remedy)
-    message = f"never gets a request: {winner.title} takes all of them{request}."
+    message = f"never gets a request: {winner.title} takes all of them{shown}."
     remedy = "Remove it, narrow the other, or give it a lower priority number than the other has."
     return Problem(codes.SHADOWED, loser.field, message, remedy)
 
 
 def _ambiguity_problem(
-    first: Entry[K], entry: Entry[K], example: str, others: Sequence[str]
+    first: Entry[K], entry: Entry[K], shown: str, others: Sequence[str]
 ) -> Problem:
     also = f" It shares requests with {', '.join(others)} too." if others else ""
     message = (
-        f"and {first.title} both match{example}; App Mesh does not say which wins. "
+        f"and {first.title} both match{shown}; App Mesh does not say which wins. "
         f"Here it is {first.title}.{also}"
     )
     remedy = "Give the one that should win a lower priority number."

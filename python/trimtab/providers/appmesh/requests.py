@@ -6,11 +6,23 @@ from collections.abc import Iterator, Sequence
 
 from trimtab._core import RouteTable
 from trimtab.core.matching import MatchQuery
-from trimtab.providers.appmesh.hops import EVERY_PATH, Match, PathKind
+from trimtab.providers.appmesh.hops import ANYTHING, EVERY_PATH, Match, PathKind
 from trimtab.providers.appmesh.matching import rule_of
 from trimtab.providers.appmesh.paths import is_normal
 from trimtab.providers.appmesh.sample import path_samples, sample
 from trimtab.providers.appmesh.values import HeaderMatch, QueryMatch
+
+
+def example(a: Match, b: Match, host: str | None) -> str | None:
+    """What both match, in a sentence: `` (for example GET /a, x: 1)``; None when nothing was found."""
+    if a.path == b.path == ANYTHING:
+        return " (any connection)"
+    request = common_request(a, b, host)
+    if request is None:
+        return None
+    headers = "".join(f", {name}: {value}" for name, value in request.headers)
+    scheme = "https://" if request.scheme == "https" else ""
+    return f" (for example {request.method} {scheme}{request.host}{request.path}{headers})"
 
 
 def common_request(a: Match, b: Match, host: str | None) -> MatchQuery | None:
@@ -105,12 +117,3 @@ def _common_query(tests: Sequence[QueryMatch]) -> str | None:
             return None
         values[test.name] = wanted if wanted is not None else known
     return "&".join(f"{name}={'1' if value is None else value}" for name, value in values.items())
-
-
-def shown(request: MatchQuery | None) -> str:
-    """A request in a sentence: `` (for example GET /a, x: 1)``."""
-    if request is None:
-        return ""
-    headers = "".join(f", {name}: {value}" for name, value in request.headers)
-    scheme = "https://" if request.scheme == "https" else ""
-    return f" (for example {request.method} {scheme}{request.host}{request.path}{headers})"

@@ -117,7 +117,11 @@ impl<'a> Request<'a> {
 
     /// The value of a pseudo-header, if `name` is one.
     #[expect(clippy::option_option, reason = "whether it is one, and whether it is there")]
+    #[inline]
     fn pseudo(&self, name: &str) -> Option<Option<&'a [u8]>> {
+        if !name.starts_with(':') && name != "host" {
+            return None;
+        }
         match name {
             ":path" => Some(Some(self.target)),
             // HTTP/1's Host is :authority to Envoy.

@@ -51,14 +51,13 @@ impl Answers {
                     *item = answer.into_pyobject(py)?;
                 }
             }
-            let changed = PyTuple::new(py, items)?.unbind();
-            match chunks.get_mut(place) {
-                Some(chunk) => *chunk = changed,
-                None => {
-                    // Only the last chunk of a table is not full.
-                    chunks.resize_with(place, || PyTuple::empty(py).unbind());
-                    chunks.push(changed);
-                }
+            let made = PyTuple::new(py, items)?.unbind();
+            // Only the last chunk of a table is not full; behind it others may begin.
+            if chunks.len() <= place {
+                chunks.resize_with(place + 1, || PyTuple::empty(py).unbind());
+            }
+            if let Some(chunk) = chunks.get_mut(place) {
+                *chunk = made;
             }
         }
         Ok(Self(chunks))

@@ -125,7 +125,9 @@ impl<'a, 'py> Column<'a, 'py> {
             }
             _ => {
                 let length = data.as_bytes().len();
-                let message = format!("the offsets of {name} must ascend and end within {length} bytes");
+                let message = format!(
+                    "the offsets of {name} must be one more than texts, ascend, and end within {length} bytes"
+                );
                 Err(PyValueError::new_err(message))
             }
         }

@@ -156,7 +156,7 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     fn read_all(&self, pairs: &Value<'py>) -> PyResult<()> {
         for pair in pairs.try_iter()? {
             let pair = pair?;
-            match pair.cast::<PyTuple>().map(|pair| pair.as_slice()) {
+            match pair.cast::<PyTuple>().map(PyTupleMethods::as_slice) {
                 Ok([name, value]) => self.read(name, value.clone())?,
                 _ => self.read(&pair.get_item(0)?, pair.get_item(1)?)?,
             }

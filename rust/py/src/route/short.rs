@@ -99,13 +99,13 @@ unsafe extern "C" fn route_entry(
     names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: as promised; one name more is one argument more.
-    let named = unsafe { is_value(names) };
-    if names.is_null() || named {
+    let with_value = unsafe { is_value(names) };
+    if names.is_null() || with_value {
         // SAFETY: as promised.
-        let (table, given) = unsafe { call(this, args, count + isize::from(named)) };
+        let (table, given) = unsafe { call(this, args, count + isize::from(with_value)) };
         let answer = guarded(|| {
             let (request, value) = match given {
-                [request @ .., value] if named || request.len() == VALUE => (request, Some(*value)),
+                [request @ .., value] if with_value || request.len() == VALUE => (request, Some(*value)),
                 _ => (given, None),
             };
             // SAFETY: arguments live as long as the call.
@@ -174,13 +174,13 @@ unsafe fn otherwise(
     names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: Python called, so this thread is attached; `names` is null or a tuple.
-    let (py, named) = unsafe {
+    let (py, extra) = unsafe {
         (Python::assume_attached(), if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) })
     };
     let Some(method) = GENERAL.get(general).and_then(|method| method.get(py)) else {
         return raised(py, pyo3::exceptions::PySystemError::new_err("the module is not ready"));
     };
-    let all = count.unsigned_abs() + named.unsigned_abs();
+    let all = count.unsigned_abs() + extra.unsigned_abs();
     let mut with_self = [this; MOST];
     let Some(rest) = with_self.get_mut(1..=all) else {
         return raised(py, pyo3::exceptions::PyTypeError::new_err("too many arguments"));

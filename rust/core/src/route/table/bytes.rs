@@ -129,21 +129,18 @@ pub(crate) fn split_target(target: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Whether there is neither of both in a target, sixteen bytes at a time.
 #[inline]
 fn is_plain(target: &[u8]) -> bool {
-    fn marks<const N: usize>(bytes: &[u8; N]) -> bool {
-        bytes.iter().fold(false, |any, byte| any | (*byte == b'?') | (*byte == b'#'))
-    }
+    let is_mark = |byte: &u8| *byte == b'?' || *byte == b'#';
+    let Some(last) = target.last_chunk::<16>() else { return !target.iter().any(is_mark) };
+    // The last sixteen bytes hold what is left after the others.
+    let mut marks = last.each_ref().map(is_mark);
     let mut rest = target;
     while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
-        if marks(chunk) {
-            return false;
+        for (mark, byte) in marks.iter_mut().zip(chunk) {
+            *mark |= is_mark(byte);
         }
         rest = after;
     }
-    // The last sixteen bytes hold what is left, if there are so many.
-    match target.last_chunk::<16>() {
-        Some(last) => !marks(last),
-        None => rest.iter().all(|byte| *byte != b'?' && *byte != b'#'),
-    }
+    !marks.iter().fold(false, |any, mark| any | mark)
 }
 
 /// How many bytes `a` and `b` have in common from their start.
@@ -166,12 +163,15 @@ pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
 /// Whether two texts are the same. Keys are short: the first eight bytes tell most of them apart.
 #[inline(never)]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    let (Some(a_end), Some(b_end)) = (a.last_chunk::<8>(), b.last_chunk::<8>()) else {
-        return a.len() == b.len() && word(a) == word(b);
-    };
-    // The last eight bytes, and all whole words before them.
-    let words = |text| <[u8]>::chunks_exact(text, 8);
-    a.len() == b.len() && a_end == b_end && words(a).eq(words(b))
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.split_first_chunk::<8>(), a.last_chunk::<8>(), b.split_first_chunk::<8>(), b.last_chunk::<8>()) {
+        (Some((a_start, a_rest)), Some(a_end), Some((b_start, b_rest)), Some(b_end)) => {
+            a_start == b_start && a_end == b_end && (a.len() <= 16 || a_rest == b_rest)
+        }
+        _ => word(a) == word(b),
+    }
 }
 
 /// Whether `text`, with its capitals made small, is `small`.

@@ -9,7 +9,8 @@
 use super::bytes::{NONE, same};
 use super::exact::{ExactMap, Found};
 use super::inside::{Inside, Leads};
-use super::needs::{AllNeeds, Probe, Subject};
+use super::needs::{AllNeeds, Subject};
+use super::probe::Probe;
 use super::ranges::RangeTrees;
 use super::segments::Segments;
 use super::templates::Shapes;
@@ -228,7 +229,8 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
-    /// Looks the text up as each shape that it may have.
+    /// Looks the text up as each shape that it may have. On its own, so that the loop has all registers.
+    #[inline(never)]
     fn templates(&mut self, shapes: u32) {
         let parts = self.search.parts;
         let mut segments = Segments::default();
@@ -241,7 +243,7 @@ impl Within<'_, '_, '_, '_> {
             }
             let (shape, set) = (templates.shape, templates.set);
             if segments.fills(shape) {
-                let hash = segments.hash(shape, set);
+                let hash = segments.hash(shape.count, templates.open, set);
                 if let Some(found) = parts.exact.find(set, hash, |known| segments.are(shape, known)) {
                     self.found(&found, self.text.len());
                 }

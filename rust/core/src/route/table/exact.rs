@@ -65,6 +65,11 @@ fn tag_of(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
 
+/// Whether the last slot of a group is free: then nothing went on to the next one.
+fn has_room(tags: u64) -> bool {
+    tags >> 56 == 0
+}
+
 /// One of `groups`, by the upper half of the hash.
 fn group_of(hash: u64, groups: usize) -> usize {
     (((hash >> 32) * groups as u64) >> 32) as usize
@@ -133,11 +138,27 @@ impl ExactMap {
         self.find(set, hash, |known| if FOLD { eq_folded(text, known) } else { same(text, known) })
     }
 
-    /// What is known of the text in `set` that has this hash and passes `is`.
+    /// What is known of the text in `set` that has this hash and passes `is`. Most texts that are not
+    /// there are seen not to be by one group of tags.
     #[inline]
     pub(super) fn find(&self, set: u32, hash: u64, is: impl Fn(&[u8]) -> bool) -> Option<Found> {
         let wanted = u64::from(tag_of(hash)) * ONES;
-        let mut group = group_of(hash, self.tags.len());
+        let group = group_of(hash, self.tags.len());
+        let tags = *self.tags.get(group)?;
+        if zeros(tags ^ wanted) == 0 && has_room(tags) {
+            return None;
+        }
+        self.find_from(group, wanted, set, is)
+    }
+
+    #[inline(never)]
+    fn find_from(
+        &self,
+        mut group: usize,
+        wanted: u64,
+        set: u32,
+        is: impl Fn(&[u8]) -> bool,
+    ) -> Option<Found> {
         loop {
             let tags = *self.tags.get(group)?;
             let mut hits = zeros(tags ^ wanted);
@@ -150,7 +171,7 @@ impl ExactMap {
                 }
                 hits &= hits - 1;
             }
-            if tags >> 56 == 0 {
+            if has_room(tags) {
                 return None;
             }
             group = if group + 1 == self.tags.len() { 0 } else { group + 1 };

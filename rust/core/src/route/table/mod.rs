@@ -8,6 +8,7 @@ mod exact;
 mod hosts;
 mod inside;
 mod needs;
+mod probe;
 mod ranges;
 mod segments;
 mod served;

@@ -2,22 +2,27 @@
 
 use super::bytes::NONE;
 use super::exact::{ExactMap, Found};
-use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Request, Rule, TextKind, TextMatch};
+use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// So many methods have a bit of their own; others get one of what is left, first come first served.
-const KNOWN_METHODS: usize = 9;
+/// The methods that have a bit of their own, each where [`method_place`] finds it.
+const METHODS: [&[u8]; 16] = [
+    b"", b"PATCH", b"", b"", b"", b"PUT", b"TRACE", b"", b"GET", b"DELETE", b"", b"OPTIONS", b"", b"HEAD",
+    b"CONNECT", b"POST",
+];
+/// The bits that are left for other methods, first come first served.
+const OTHER_BITS: [u8; 7] = [0, 2, 3, 4, 7, 10, 12];
 /// How many answers to shared conditions a request remembers.
 pub(super) const REMEMBERED: u16 = 256;
-const NOT_REMEMBERED: u16 = u16::MAX;
+pub(super) const NOT_REMEMBERED: u16 = u16::MAX;
 
-const GRPC: u8 = 1;
-const HTTP: u8 = 2;
-const HTTPS: u8 = 4;
+pub(super) const GRPC: u8 = 1;
+pub(super) const HTTP: u8 = 2;
+pub(super) const HTTPS: u8 = 4;
 /// A method or a scheme that has no bit: the rule itself is asked.
-const UNUSUAL: u8 = 8;
+pub(super) const UNUSUAL: u8 = 8;
 
 /// The conditions of one rule, packed.
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,9 +30,9 @@ pub(super) struct Needs {
     /// Where its conditions on headers and query start, and how many there are.
     first: u32,
     count: u16,
-    methods: u16,
-    port: u16,
-    flags: u8,
+    pub methods: u16,
+    pub port: u16,
+    pub flags: u8,
 }
 
 /// One condition on a header or on the query.
@@ -37,9 +42,11 @@ pub(super) struct Condition {
     pub rule: u32,
     pub place: u16,
     /// Where its answer is remembered, if it is shared.
-    memo: u16,
+    pub memo: u16,
     /// What it asks about.
     pub subject: Subject,
+    /// Where the value is that a header must have, if that is all it asks.
+    pub value: Option<(u32, u32)>,
 }
 
 /// A header or a query parameter, by its number among the names of the table.
@@ -62,22 +69,15 @@ pub(super) struct AllNeeds {
     /// The names of query parameters, by their number.
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
+    /// The values that conditions ask for.
+    pub values: Vec<u8>,
 }
 
-/// The place of a method that has a bit of its own.
-fn known_method(method: &[u8]) -> Option<usize> {
-    Some(match method {
-        b"GET" => 0,
-        b"POST" => 1,
-        b"PUT" => 2,
-        b"DELETE" => 3,
-        b"PATCH" => 4,
-        b"HEAD" => 5,
-        b"OPTIONS" => 6,
-        b"CONNECT" => 7,
-        b"TRACE" => 8,
-        _ => return None,
-    })
+/// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
+fn method_place(method: &[u8]) -> Option<u8> {
+    let [first, second, ..] = method else { return None };
+    let place = first.wrapping_mul(5).wrapping_add(*second) % 16;
+    METHODS.get(usize::from(place)).is_some_and(|known| *known == method).then_some(place)
 }
 
 /// What makes two conditions one.
@@ -228,12 +228,15 @@ impl AllNeeds {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
                 let subject = Subject::Header(names.number(header.name())?);
-                let condition = Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject };
+                let value = all.keep_value(header)?;
+                let condition =
+                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
             }
             for (place, query) in (0_u16..).zip(rule.query()) {
                 let subject = Subject::Query(number(&mut queries, &mut all.queries, query.name())?);
-                let condition = Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject };
+                let condition =
+                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value: None };
                 asked.push((cost(query.text().map(TextMatch::kind)), condition, Identity::of_query(query)));
             }
             asked.sort_by_key(|(cost, ..)| *cost);
@@ -253,6 +256,20 @@ impl AllNeeds {
         all.share(seen);
         all.rules = rules;
         Some(all)
+    }
+
+    /// Puts the one value that a header may have where it is compared without asking the rule: that
+    /// is what most conditions are. `None` when there are too many.
+    #[expect(clippy::option_option, reason = "whether there is room, and whether there is such a value")]
+    fn keep_value(&mut self, header: &HeaderMatch) -> Option<Option<(u32, u32)>> {
+        let HeaderTest::Text(text) = header.test() else { return Some(None) };
+        let TextKind::Exact(value) = text.kind() else { return Some(None) };
+        if text.ignores_case() || header.inverted() || header.missing_is_empty() {
+            return Some(None);
+        }
+        let start = u32::try_from(self.values.len()).ok()?;
+        self.values.extend_from_slice(value.as_bytes());
+        Some(Some((start, u32::try_from(self.values.len()).ok()?)))
     }
 
     /// Gives the conditions that most rules share a place where their answer is remembered.
@@ -288,22 +305,20 @@ impl AllNeeds {
     }
 
     fn method_bit_or_new(&mut self, method: &str) -> Option<u16> {
-        if self.method_bit(method.as_bytes()) == 0 && KNOWN_METHODS + self.other_methods.len() < 16 {
+        if self.method_bit(method.as_bytes()) == 0 && self.other_methods.len() < OTHER_BITS.len() {
             self.other_methods.push(method.into());
         }
         Some(self.method_bit(method.as_bytes())).filter(|bit| *bit != 0)
     }
 
     /// The bit of a method; none for one that no rule names by a bit.
-    fn method_bit(&self, method: &[u8]) -> u16 {
-        if let Some(place) = known_method(method) {
-            return 1 << place;
-        }
-        let other = self.other_methods.iter().position(|other| other.as_bytes() == method);
-        other.map_or(0, |place| 1 << (KNOWN_METHODS + place))
+    pub(super) fn method_bit(&self, method: &[u8]) -> u16 {
+        let other = || self.other_methods.iter().position(|other| other.as_bytes() == method);
+        let place = method_place(method).or_else(|| OTHER_BITS.get(other()?).copied());
+        place.map_or(0, |place| 1 << place)
     }
 
-    fn needs(&self, rule: u32) -> Needs {
+    pub(super) fn needs(&self, rule: u32) -> Needs {
         self.needs.get(rule as usize).copied().unwrap_or_default()
     }
 
@@ -376,104 +391,20 @@ impl AllNeeds {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice())
+        size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice()) + self.values.len()
     }
 }
 
-/// A request with what has been found out about it.
-pub(super) struct Probe<'t, 'r> {
-    pub all: &'t AllNeeds,
-    pub request: &'r Request<'r>,
-    pub path: &'r [u8],
-    pub query: &'r [u8],
-    /// The bit of its method, once it was asked for.
-    method: Option<u16>,
-    grpc: Option<bool>,
-    known: [u64; REMEMBERED as usize / 64],
-    held: [u64; REMEMBERED as usize / 64],
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'t, 'r> Probe<'t, 'r> {
-    #[inline]
-    pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
-        Self { all, request, path, query, method: None, grpc: None, known: [0; 4], held: [0; 4] }
-    }
-
-    /// Whether the request passes the conditions of `rule`, but for those in `skip`.
-    pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
-        let all = self.all;
-        let needs = all.needs(rule);
-        if !self.has_method(needs.methods) {
-            return false;
-        }
-        if needs.port != 0 && self.request.port != Some(needs.port) {
-            return false;
-        }
-        if needs.flags != 0 && !self.passes_flags(rule, needs.flags) {
-            return false;
-        }
-        (0_u32..)
-            .zip(all.conditions(rule))
-            .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
-    }
-
-    /// Whether the method of the request is one of these, none standing for all.
-    #[inline]
-    pub(super) fn has_method(&mut self, methods: u16) -> bool {
-        methods == 0 || methods & self.method() != 0
-    }
-
-    fn method(&mut self) -> u16 {
-        let (all, request) = (self.all, self.request);
-        *self.method.get_or_insert_with(|| request.method.map_or(0, |method| all.method_bit(method)))
-    }
-
-    fn passes_flags(&mut self, rule: u32, flags: u8) -> bool {
-        let scheme = self.request.scheme;
-        if flags & HTTP != 0 && scheme != Some(b"http") || flags & HTTPS != 0 && scheme != Some(b"https") {
-            return false;
-        }
-        if flags & GRPC != 0 {
-            let request = self.request;
-            if !*self.grpc.get_or_insert_with(|| Rule::asks_grpc(request)) {
-                return false;
-            }
-        }
-        if flags & UNUSUAL != 0 {
-            return self
-                .all
-                .rules
-                .get(rule as usize)
-                .is_some_and(|rule| rule.check_entry(self.request).is_ok());
-        }
-        true
-    }
-
-    fn holds(&mut self, condition: &Condition) -> bool {
-        if condition.memo == NOT_REMEMBERED {
-            return self.ask(condition);
-        }
-        let (word, bit) = (usize::from(condition.memo / 64), 1_u64 << (condition.memo % 64));
-        if self.known.get(word).is_some_and(|known| known & bit != 0) {
-            return self.held.get(word).is_some_and(|held| held & bit != 0);
-        }
-        let holds = self.ask(condition);
-        if let (Some(known), Some(held)) = (self.known.get_mut(word), self.held.get_mut(word)) {
-            *known |= bit;
-            *held |= if holds { bit } else { 0 };
-        }
-        holds
-    }
-
-    fn ask(&self, condition: &Condition) -> bool {
-        match condition.subject {
-            Subject::Method | Subject::Port => true,
-            Subject::Header(number) => {
-                self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
-            }
-            Subject::Query(_) => {
-                self.all.query(condition).is_some_and(|query| query.matches_query(self.query))
-            }
-        }
+    #[test]
+    fn each_usual_method_is_where_it_is_looked_for() {
+        let usual = METHODS.iter().filter(|method| !method.is_empty());
+        assert!(usual.clone().all(|method| method_place(method).is_some()));
+        let places = usual.filter_map(|method| method_place(method)).chain(OTHER_BITS);
+        assert_eq!(places.collect::<std::collections::BTreeSet<_>>(), (0..16).collect());
+        assert_eq!(method_place(b"get").or(method_place(b"G")).or(method_place(b"GEX")), None);
     }
 }

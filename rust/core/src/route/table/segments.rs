@@ -30,6 +30,13 @@ pub(super) struct Shape {
     pub end: End,
 }
 
+/// No more segments than this may be open, so that what they add to a hash is taken off without a
+/// loop.
+pub(super) const MAX_OPEN: usize = 4;
+
+/// A place where no text has a segment.
+const NOWHERE: u8 = 15;
+
 impl Shape {
     /// Whether a text of so many segments may have this shape.
     pub(super) fn fits(self, count: usize) -> bool {
@@ -39,6 +46,15 @@ impl Shape {
             End::Segment => own <= count,
             End::Slash => own < count,
         }
+    }
+
+    /// The places of the open segments, and nowhere for those that it might have.
+    pub(super) fn open_places(self) -> [u8; MAX_OPEN] {
+        let mut places = [NOWHERE; MAX_OPEN];
+        for (slot, place) in places.iter_mut().zip((0..NOWHERE).filter(|place| self.open >> place & 1 == 1)) {
+            *slot = place;
+        }
+        places
     }
 }
 
@@ -51,7 +67,9 @@ pub(super) struct Segments<'x> {
     text: &'x [u8],
     /// Where the first, the second, ... segment ends.
     ends: [u32; ROOM],
-    /// The sums of the hashes of the first none, one, two, ... segments.
+    /// The hash of each; zero where there is none.
+    hashes: [u64; ROOM],
+    /// The sums of the first none, one, two, ... hashes.
     sums: [u64; ROOM],
     /// How many there are; `MOST` and one when there are more than are looked at.
     count: usize,
@@ -67,25 +85,21 @@ impl<'x> Segments<'x> {
             return false;
         }
         self.text = text;
-        let mut short = [0; 8];
-        let mut hasher = SegmentHasher::new(text, &mut short, seed);
-        let (mut start, mut sum) = (1, 0_u64);
-        while start <= text.len() && self.count < MOST {
+        let mut hasher = SegmentHasher::new(text, seed);
+        let (mut start, mut sum, mut count) = (1, 0_u64, 0);
+        while start <= text.len() && count < MOST {
             let (end, hash) = hasher.next(start);
             sum = sum.wrapping_add(hash);
-            self.empty |= u16::from(end == start) << self.count;
-            if let Some(slot) = self.ends.get_mut(self.count % ROOM) {
-                *slot = u32::try_from(end).unwrap_or(u32::MAX);
+            if end == start {
+                self.empty |= 1 << count;
             }
-            self.count += 1;
-            if let Some(slot) = self.sums.get_mut(self.count % ROOM) {
-                *slot = sum;
-            }
+            set(&mut self.ends, count, u32::try_from(end).unwrap_or(u32::MAX));
+            set(&mut self.hashes, count, hash);
+            count += 1;
+            set(&mut self.sums, count, sum);
             start = end + 1;
         }
-        if start <= text.len() {
-            self.count = MOST + 1;
-        }
+        self.count = if start <= text.len() { MOST + 1 } else { count };
         true
     }
 
@@ -99,18 +113,13 @@ impl<'x> Segments<'x> {
         self.empty & shape.open == 0
     }
 
-    /// The hash of the segments that `shape`, which is one of `set`, does not leave open.
+    /// The hash of the first `count` segments without those at `open`, for one of the `set`s.
     #[inline]
-    pub(super) fn hash(&self, shape: Shape, set: u32) -> u64 {
-        let sum = |place: usize| self.sums.get(place % ROOM).copied().unwrap_or(0);
-        let mut hash = sum(usize::from(shape.count));
-        let mut open = shape.open;
-        while open != 0 {
-            let place = open.trailing_zeros() as usize;
-            hash = hash.wrapping_sub(sum(place + 1).wrapping_sub(sum(place)));
-            open &= open - 1;
-        }
-        mix(hash ^ u64::from(set).wrapping_mul(FACTOR), FACTOR)
+    pub(super) fn hash(&self, count: u8, open: [u8; MAX_OPEN], set: u32) -> u64 {
+        let at =
+            |hashes: &[u64; ROOM], place: u8| hashes.get(usize::from(place) % ROOM).copied().unwrap_or(0);
+        let opened = open.iter().fold(0_u64, |sum, place| sum.wrapping_add(at(&self.hashes, *place)));
+        mix(at(&self.sums, count).wrapping_sub(opened) ^ u64::from(set).wrapping_mul(FACTOR), FACTOR)
     }
 
     /// Whether the text, as far as `shape` goes and without what it leaves open, is `known`.
@@ -138,56 +147,78 @@ impl<'x> Segments<'x> {
     }
 }
 
+#[inline]
+fn set<T>(slots: &mut [T; ROOM], place: usize, value: T) {
+    if let Some(slot) = slots.get_mut(place % ROOM) {
+        *slot = value;
+    }
+}
+
 /// Hashes the segments of a text, one after the other.
-struct SegmentHasher<'w> {
-    /// The text, with zeros after it if it has no eight bytes.
-    words: &'w [u8],
-    length: usize,
+struct SegmentHasher<'x> {
+    text: &'x [u8],
+    /// The last sixteen bytes of the text, zeros before them if it has not so many.
+    tail: u128,
     /// Another one for each place, so that segments do not change places unnoticed.
     key: u64,
     salt: u64,
 }
 
-impl<'w> SegmentHasher<'w> {
+impl<'x> SegmentHasher<'x> {
     #[inline]
-    fn new(text: &'w [u8], short: &'w mut [u8; 8], seed: u64) -> Self {
-        let length = text.len();
-        let words = match short.get_mut(..length) {
-            None => text,
-            Some(start) => {
-                start.copy_from_slice(text);
-                short
-            }
-        };
-        Self { words, length, key: seed, salt: FACTOR ^ seed.rotate_left(32) }
+    fn new(text: &'x [u8], seed: u64) -> Self {
+        let tail = text.last_chunk().copied().unwrap_or_else(|| {
+            let mut tail = [0; 16];
+            tail.iter_mut().rev().zip(text.iter().rev()).for_each(|(to, from)| *to = *from);
+            tail
+        });
+        Self { text, tail: u128::from_le_bytes(tail), key: seed, salt: FACTOR ^ seed.rotate_left(32) }
     }
 
-    /// The next eight bytes of the text, zeros where there are none; without a branch on where it
-    /// ends, since that cannot be foreseen.
+    /// The next sixteen bytes of the text; a slash and zeros after its end.
     #[inline]
-    fn word(&self, at: usize) -> u64 {
-        let from = at.min(self.words.len().saturating_sub(8));
-        let word = self.words.get(from..).and_then(<[u8]>::first_chunk::<8>);
-        let word = word.map_or(0, |word| u64::from_le_bytes(*word));
-        let passed = at - from;
-        if passed < 8 { word >> (8 * passed) } else { 0 }
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+    fn words(&self, at: usize) -> (u64, u64) {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let words = if let Some(chunk) = rest.first_chunk() {
+            u128::from_le_bytes(*chunk)
+        } else {
+            let left = 8 * rest.len() as u32;
+            self.tail.checked_shr(128 - left).unwrap_or(0) | u128::from(b'/') << left
+        };
+        (words as u64, (words >> 64) as u64)
     }
 
     /// Where the segment that starts at `start` ends, and its hash.
     #[inline]
     fn next(&mut self, start: usize) -> (usize, u64) {
         self.key = self.key.wrapping_add(FACTOR);
+        let (first, second) = self.words(start);
+        let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
+        if in_first | in_second == 0 {
+            return self.long(start);
+        }
+        // By a mask and not by a branch: what is longer than eight bytes cannot be foreseen.
+        let goes_on = u64::from(in_first == 0).wrapping_neg();
+        let second = below(second, in_second) & goes_on;
+        let hash = mix(below(first, in_first) ^ self.key, second ^ self.salt);
+        let bits = u64::from(in_first.trailing_zeros()) + (u64::from(in_second.trailing_zeros()) & goes_on);
+        (start + (bits / 8) as usize, hash)
+    }
+
+    /// The same for one of sixteen bytes or more.
+    fn long(&self, start: usize) -> (usize, u64) {
         let (mut hash, mut at) = (self.key, start);
-        // Sixteen bytes at a time: few segments have more.
         loop {
-            let (first, second) = (self.word(at), self.word(at + 8));
+            let (first, second) = self.words(at);
             let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
             let second = if in_first == 0 { below(second, in_second) } else { 0 };
             hash = mix(below(first, in_first) ^ hash, second ^ self.salt);
-            // The end of the text is as good as a slash behind it.
-            if in_first | in_second != 0 || self.length - at < 16 {
-                let inside = if in_first == 0 { 8 + first_byte(in_second) } else { first_byte(in_first) };
-                return ((at + inside).min(self.length), hash);
+            if in_first != 0 {
+                return (at + (in_first.trailing_zeros() / 8) as usize, hash);
+            }
+            if in_second != 0 {
+                return (at + 8 + (in_second.trailing_zeros() / 8) as usize, hash);
             }
             at += 16;
         }
@@ -198,10 +229,4 @@ impl<'w> SegmentHasher<'w> {
 #[inline]
 fn below(word: u64, highs: u64) -> u64 {
     word & ((highs & highs.wrapping_neg()) >> 7).wrapping_sub(1)
-}
-
-/// The place of the first byte with its high bit among these; eight when there is none.
-#[inline]
-fn first_byte(highs: u64) -> usize {
-    (highs.trailing_zeros() / 8) as usize
 }

@@ -4,7 +4,7 @@ use super::bucket::Item;
 use super::build::{Builder, TooLarge, number};
 use super::bytes::NONE;
 use super::compiled::{END, NOTHING, SEPARATED};
-use super::segments::{End, MOST, Segments, Shape};
+use super::segments::{End, MAX_OPEN, MOST, Segments, Shape};
 use super::trie_build::{ESCAPE, Key};
 use crate::route::re2::Run;
 use memchr::memchr;
@@ -24,6 +24,8 @@ pub(super) struct Templates {
     /// Their set in the hash table.
     pub set: u32,
     pub shape: Shape,
+    /// The places of its open segments.
+    pub open: [u8; MAX_OPEN],
 }
 
 /// For each index a list of its shapes for every number of segments, best ranks first.
@@ -89,7 +91,7 @@ fn template(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, Vec<
         }
         shape.count += 1;
     }
-    (shape.count > 0).then_some((shape, closed))
+    (shape.count > 0 && shape.open.count_ones() as usize <= MAX_OPEN).then_some((shape, closed))
 }
 
 fn cut(text: &[u8], seed: u64) -> Option<Segments<'_>> {
@@ -164,10 +166,14 @@ impl<'r> Builder<'r> {
             let set = self.sets;
             let of_shape = templates.entry(shape).or_insert_with(|| {
                 self.sets += 1;
-                Templates { min_rank: NONE, set, shape }
+                Templates { min_rank: NONE, set, shape, open: shape.open_places() }
             });
             of_shape.min_rank = of_shape.min_rank.min(item.rank);
-            let hash = cut(&text, self.out.exact.seed()).ok_or(TooLarge::Places)?.hash(shape, of_shape.set);
+            let hash = cut(&text, self.out.exact.seed()).ok_or(TooLarge::Places)?.hash(
+                shape.count,
+                of_shape.open,
+                of_shape.set,
+            );
             hashed.push((hash, of_shape.set, text, item));
         }
         hashed.sort_unstable_by(|a, b| {
@@ -187,6 +193,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn path<'s>(segments: impl Iterator<Item = &'s str>) -> String {
+        segments.flat_map(|segment| ["/", segment]).collect()
+    }
+
     /// A template by its parts: text, or `None` for an open segment.
     fn fits(parts: &[Option<&str>], end: End, text: &str) -> bool {
         let Some(rest) = text.strip_prefix('/') else { return false };
@@ -202,27 +212,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_text_has_the_hash_of_each_template_it_fits(
-            parts in prop::collection::vec(prop::option::of("[ab]{0,2}|[ab]{7,9}|[ab]{15,26}"), 1..6),
+        fn a_text_is_found_by_each_template_it_fits(
+            parts in prop::collection::vec(prop::option::of("[ab]{0,2}|[ab]{7,9}|[ab]{15,34}"), 1..6),
             others in prop::collection::vec("[ab]{0,2}|[ab]{15,26}", 0..14),
-            kind in 0..3,
+            (end, check) in prop::sample::select(&[(End::Text, END), (End::Segment, SEPARATED), (End::Slash, NOTHING)][..]),
             seed: u64,
         ) {
-            let (end, check) = [(End::Text, END), (End::Segment, SEPARATED), (End::Slash, NOTHING)][kind as usize];
             let parts: Vec<Option<&str>> = parts.iter().map(Option::as_deref).collect();
-            let key: String = parts.iter().map(|part| format!("/{}", part.unwrap_or("\0/"))).collect();
-            let key = key + if end == End::Slash { "/" } else { "" };
+            prop_assume!(parts.iter().filter(|part| part.is_none()).count() <= MAX_OPEN);
+            // The number of a class may be that of a slash.
+            let key = path(parts.iter().map(|part| part.unwrap_or("\0/"))) + if end == End::Slash { "/" } else { "" };
             let (shape, closed) = template(key.as_bytes(), check, Some(b'/')).unwrap();
-            let hash = cut(&closed, seed).unwrap().hash(shape, 3);
-            let like: String = parts.iter().zip(others.iter().chain(std::iter::repeat(&"a".to_owned())))
-                .map(|(part, other)| format!("/{}", part.unwrap_or(other))).collect();
-            let tail: String = others.iter().skip(parts.len()).map(|other| format!("/{other}")).collect();
-            let other: String = others.iter().map(|other| format!("/{other}")).collect();
+            let hash = cut(&closed, seed).unwrap().hash(shape.count, shape.open_places(), 3);
+            let filled = parts.iter().zip(others.iter().map(String::as_str).chain(std::iter::repeat("a")));
+            let like = path(filled.map(|(part, other)| part.unwrap_or(other)));
+            let tail = path(others.iter().skip(parts.len()).map(String::as_str));
+            let other = path(others.iter().map(String::as_str));
             for text in [like.clone(), like + &tail, tail, other, String::new(), "a".to_owned()] {
                 let found = cut(text.as_bytes(), seed).is_some_and(|segments| {
                     shape.fits(segments.count())
                         && segments.fills(shape)
-                        && segments.hash(shape, 3) == hash
+                        && segments.hash(shape.count, shape.open_places(), 3) == hash
                         && segments.are(shape, &closed)
                 });
                 prop_assert_eq!(found, fits(&parts, end, &text), "{:?} {:?}", text, parts);
@@ -234,7 +244,7 @@ mod tests {
             parts in prop::collection::vec(prop::option::of("[ab]{0,2}"), 1..4), text in "(/[ab]{0,2}){0,4}",
         ) {
             let parts: Vec<Option<&str>> = parts.iter().map(Option::as_deref).collect();
-            let key: String = parts.iter().map(|part| format!("/{}", part.unwrap_or("\0\x01"))).collect();
+            let key = path(parts.iter().map(|part| part.unwrap_or("\0\x01")));
             let (shape, closed) = template(key.as_bytes(), END, Some(1)).unwrap();
             let found = cut(text.as_bytes(), 1).is_some_and(|segments| {
                 shape.fits(segments.count()) && segments.fills(shape) && segments.are(shape, &closed)
