@@ -34,6 +34,7 @@ impl<T: Clone> Chunked<T> {
 
     /// The item at `place`.
     #[must_use]
+    #[inline]
     pub fn get(&self, place: usize) -> Option<&T> {
         self.chunks.get(place / CHUNK)?.get(place % CHUNK)
     }

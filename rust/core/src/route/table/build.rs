@@ -167,7 +167,7 @@ impl<'r> Builder<'r> {
         let starts = take_starts(&mut keys.forward);
         let lengths = number(self.out.lengths.len())?;
         self.out.lengths.extend(lengths_of(&starts));
-        let index = Index {
+        let mut index = Index {
             min_rank,
             exact,
             shapes,
@@ -181,7 +181,10 @@ impl<'r> Builder<'r> {
             inside: self.inside(keys.inside, false)?,
             folded_inside: self.inside(keys.folded_inside, true)?,
             rest: self.bucket(keys.rest)?,
+            has_others: false,
         };
+        let others = [index.folded, index.backward, index.folded_backward, index.inside, index.folded_inside];
+        index.has_others = index.rest != NONE || others.iter().any(|other| *other != NONE);
         self.out.indexes.push(index);
         number(self.out.indexes.len() - 1)
     }

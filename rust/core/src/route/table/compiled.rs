@@ -47,6 +47,8 @@ pub(super) struct Index {
     pub folded_inside: u32,
     /// What no part of a text leads to.
     pub rest: u32,
+    /// Whether there is anything from `folded` on.
+    pub has_others: bool,
 }
 
 /// A length that beginnings have, and their best rank.
@@ -199,6 +201,15 @@ impl Within<'_, '_, '_, '_> {
         if index.forward != NONE {
             parts.tries.walk(index.forward, &Forward(text), self);
         }
+        if index.has_others {
+            self.others(index);
+        }
+    }
+
+    /// What few indexes have. On its own, so that the others need no room for it.
+    #[inline(never)]
+    fn others(&mut self, index: &Index) {
+        let (parts, text) = (self.search.parts, self.text);
         if index.folded != NONE {
             parts.tries.walk(index.folded, &Folded(text), self);
         }

@@ -132,6 +132,12 @@ impl ExactMap {
         Hasher::new(self.seed, set, text)
     }
 
+    /// Whether there is no text at all, which spares hashing one.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.tags.is_empty()
+    }
+
     /// What is known of `text` in `set`; with `FOLD` its capitals count as small letters.
     pub(super) fn find_text<const FOLD: bool>(&self, set: u32, text: &[u8]) -> Option<Found> {
         let hash = self.hasher::<FOLD>(set, text).up_to(text.len());

@@ -118,9 +118,13 @@ impl HostIndex {
         Ok(())
     }
 
+    #[inline]
     fn exact(&self, host: &[u8]) -> Option<u32> {
         if let Some((only, place)) = &self.only {
             return Some(*place).filter(|_| same(host, only) || eq_folded(host, only));
+        }
+        if self.parts.exact.is_empty() {
+            return None;
         }
         self.parts.exact.find_text::<true>(0, host).map(|found| found.plain[0].rank)
     }

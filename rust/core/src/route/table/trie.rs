@@ -205,8 +205,17 @@ const WAITING: usize = 8;
 
 impl Tries {
     /// Tells `visitor` of everything that starts `text` below `root`.
+    #[inline]
     pub(super) fn walk(&self, root: u32, text: &impl Walked, visitor: &mut impl Visitor) {
-        self.walk_from(root, 0, text, visitor);
+        let Some(node) = self.nodes.get(root as usize).filter(|node| node.min_rank < visitor.best()) else {
+            return;
+        };
+        // Often a root is all that there is to enter: a rule for everything that begins with `/`.
+        if node.extra == NONE && node.best == node.min_rank {
+            self.enter(node, 0, text, visitor);
+        } else {
+            self.walk_from(root, 0, text, visitor);
+        }
     }
 
     /// Recursion goes through runs only, of which a row has few.
@@ -217,6 +226,9 @@ impl Tries {
         loop {
             while let Some(node) = self.nodes.get(at as usize).filter(|node| node.min_rank < visitor.best()) {
                 let Some(end) = self.enter(node, from, text, visitor) else { break };
+                if visitor.best() <= node.min_rank {
+                    break;
+                }
                 let child = self.child(node, text.byte(end));
                 for edge in self.runs(node) {
                     let run = self.classes.get(edge.class as usize);
