@@ -35,7 +35,7 @@ class GatewayChecks:
     def update(self, reading: AppMeshReading, changed: Iterable[ObjectRef]) -> None:
         again = {ref for ref in changed if ref.kind == "GatewayRoute"}
         for ref in changed:
-            if ref.kind == "VirtualGateway" and ref in self._lists:
+            if ref in self._lists:
                 again |= self._lists[ref].routes.keys()
                 if ref not in reading.gateways:
                     del self._lists[ref]

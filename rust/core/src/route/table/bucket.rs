@@ -7,6 +7,7 @@ use super::exact::{Found, Plain};
 use super::needs::{AllNeeds, Condition, Subject};
 use super::ranges::spread;
 use crate::route::{HeaderTest, TextMatch};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A bucket of no more than this many rules is searched one by one.
@@ -131,10 +132,15 @@ impl Builder<'_> {
         }
         let min_rank = items.first().map_or(best, |item| item.rank.min(best));
         let mut branches = Vec::new();
-        while items.len() > SMALL {
-            let Some((subject, told, rest)) = self.best_subject(&items) else { break };
-            items = rest;
-            branches.push(self.branch(subject, told)?);
+        for subject in self.subjects(&items) {
+            if items.len() <= SMALL {
+                break;
+            }
+            let (told, rest) = self.told_by(subject, &items);
+            if told.len() >= SMALL / 2 {
+                items = rest;
+                branches.push(self.branch(subject, told)?);
+            }
         }
         for subject in [Subject::Method, Subject::Port] {
             branches.extend(self.entry_branch(subject, &mut items)?);
@@ -222,9 +228,12 @@ impl Builder<'_> {
         items.retain(|item| seen.insert((item.here, item.path, needs.signature(item.rank, item.skip))));
     }
 
-    /// The subject that tells most of the rules apart, those rules, and the others.
-    fn best_subject(&self, items: &[Item]) -> Option<(Subject, Told, Vec<Item>)> {
+    /// The subjects that tell rules apart, the one that tells most apart first.
+    fn subjects(&self, items: &[Item]) -> Vec<Subject> {
         let needs = self.needs;
+        if items.len() <= SMALL {
+            return Vec::new();
+        }
         let mut subjects: BTreeMap<Subject, BTreeMap<(&str, i64), usize>> = BTreeMap::new();
         for item in items.iter().filter(|item| item.may_branch()) {
             for (_, condition) in open_conditions(needs, item) {
@@ -236,18 +245,20 @@ impl Builder<'_> {
                 *subjects.entry(condition.subject).or_default().entry(value).or_default() += 1;
             }
         }
-        let (subject, gain) = subjects
-            .into_iter()
-            .map(|(subject, values)| {
-                let all: usize = values.values().sum();
-                // Many rules that ask for one value are worth a single question, too.
-                let most = if all >= CROWD { 0 } else { values.values().max().copied().unwrap_or(0) };
-                (subject, all - most)
-            })
-            .max_by_key(|(_, gain)| *gain)?;
-        if gain < SMALL / 2 {
-            return None;
-        }
+        let gains = subjects.into_iter().map(|(subject, values)| {
+            let all: usize = values.values().sum();
+            // Many rules that ask for one value are worth a single question, too.
+            let most = if all >= CROWD { 0 } else { values.values().max().copied().unwrap_or(0) };
+            (all - most, subject)
+        });
+        let mut gains: Vec<_> = gains.filter(|(gain, _)| *gain >= SMALL / 2).collect();
+        gains.sort_by_key(|(gain, _)| Reverse(*gain));
+        gains.into_iter().map(|(_, subject)| subject).collect()
+    }
+
+    /// The rules that a subject tells apart, and the others.
+    fn told_by(&self, subject: Subject, items: &[Item]) -> (Told, Vec<Item>) {
+        let needs = self.needs;
         let (mut told, mut rest) = (Vec::new(), Vec::new());
         for item in items {
             let condition = open_conditions(needs, item)
@@ -257,7 +268,7 @@ impl Builder<'_> {
                 None => rest.push(*item),
             }
         }
-        Some((subject, told, rest))
+        (told, rest)
     }
 
     fn branch(&mut self, subject: Subject, told: Told) -> Result<Branch, TooLarge> {

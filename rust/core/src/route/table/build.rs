@@ -4,7 +4,7 @@ use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
 use super::exact::ExactMap;
-use super::inside::Inside;
+use super::inside::{Inside, Leads};
 use super::needs::AllNeeds;
 use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
@@ -210,7 +210,7 @@ impl<'r> Builder<'r> {
             TextKind::Exact(exact) if ignore_case => self.text_key(keys, exact.as_bytes(), true, END, item),
             TextKind::Exact(exact) => keys.exact.push((Cow::Borrowed(exact.as_bytes()), item)),
             TextKind::Prefix(prefix) => self.text_key(keys, prefix.as_bytes(), ignore_case, NOTHING, item),
-            TextKind::Suffix(suffix) if suffix.contains('\0') => {
+            TextKind::Suffix(part) | TextKind::Contains(part) if part.contains('\0') => {
                 keys.rest.push(item.with_check(self.text_test(TextTest::Text(text.clone()))));
             }
             TextKind::Suffix(suffix) if ignore_case => {
@@ -259,7 +259,7 @@ impl<'r> Builder<'r> {
             check
         });
         let (head, literal) = pattern.literals();
-        if literal.len() > head.len() {
+        if literal.len() > head.len() && !literal.contains(&ESCAPE) {
             keys.inside.push((Cow::Borrowed(literal), item.with_check(check)));
         } else {
             let head = head.split(|byte| *byte == ESCAPE).next().unwrap_or_default();
@@ -302,17 +302,30 @@ impl<'r> Builder<'r> {
     }
 
     /// All texts that may be somewhere in another, to be found in one pass over it.
-    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, ignore_case: bool) -> Result<u32, TooLarge> {
+    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, folds: bool) -> Result<u32, TooLarge> {
         if keys.is_empty() {
             return Ok(NONE);
         }
         keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
-        let (mut parts, mut buckets) = (Vec::new(), Vec::new());
-        for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            parts.extend(group.first().map(|(part, _)| part.as_ref()));
-            buckets.push(self.bucket(group.iter().map(|(_, item)| *item).collect())?);
+        let mut parts: Vec<(&[u8], Leads)> = Vec::new();
+        // Sorted, a text comes before all that begin with it.
+        let mut left = keys.as_slice();
+        while let Some((first, _)) = left.first() {
+            let (group, rest) = left.split_at(left.partition_point(|(text, _)| text.starts_with(first)));
+            let nested = group.iter().any(|(text, _)| text.len() > first.len());
+            let leads = if nested {
+                let key = |(text, item): &'_ (Cow<'_, [u8]>, Item)| {
+                    Key::new(Cow::Owned(text.to_vec()), item.here.check, *item)
+                };
+                let keys = group.iter().map(key);
+                Leads::Trie(self.trie(keys.collect())?)
+            } else {
+                Leads::Bucket(self.bucket(group.iter().map(|(_, item)| *item).collect())?)
+            };
+            parts.push((first, leads));
+            left = rest;
         }
-        self.out.inside.push(Inside::new(&parts, ignore_case, buckets).ok_or(TooLarge::Places)?);
+        self.out.inside.push(Inside::new(&parts, folds).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 

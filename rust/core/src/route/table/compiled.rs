@@ -8,7 +8,7 @@
 
 use super::bytes::{NONE, same};
 use super::exact::{ExactMap, Found};
-use super::inside::Inside;
+use super::inside::{Inside, Leads};
 use super::needs::{AllNeeds, Subject};
 use super::probe::Probe;
 use super::ranges::RangeTrees;
@@ -148,6 +148,9 @@ pub(super) struct Search<'t, 'r> {
     best: u32,
 }
 
+/// How many buckets are remembered while parts of one text are met.
+const REMEMBERED: usize = 64;
+
 /// A search in the midst of one text.
 struct Within<'s, 't, 'r, 'x> {
     search: &'s mut Search<'t, 'r>,
@@ -207,7 +210,18 @@ impl Within<'_, '_, '_, '_> {
         }
         for inside in [index.inside, index.folded_inside] {
             if let Some(inside) = parts.inside.get(inside as usize) {
-                inside.each(text, |bucket| self.bucket(bucket, 0, 0));
+                let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
+                inside.each(text, |leads, start| match leads {
+                    Leads::Bucket(bucket) => once.bucket(bucket, 0, 0),
+                    Leads::Trie(root) => {
+                        let rest = text.get(start..).unwrap_or_default();
+                        if inside.folds {
+                            parts.tries.walk(root, &Folded(rest), &mut once);
+                        } else {
+                            parts.tries.walk(root, &Forward(rest), &mut once);
+                        }
+                    }
+                });
             }
         }
         if index.rest != NONE {
@@ -374,6 +388,34 @@ impl Within<'_, '_, '_, '_> {
                 }
             }
         }
+    }
+}
+
+/// Enters a bucket once, however often a part of the text leads there: to try its rules may take as
+/// long as to read the text. Of many buckets some that were met are forgotten.
+struct Once<'w, 's, 't, 'r, 'x> {
+    within: &'w mut Within<'s, 't, 'r, 'x>,
+    /// The buckets that were met, and how far along an edge, by the lowest bits of their places.
+    met: [(u32, usize); REMEMBERED],
+}
+
+impl Visitor for Once<'_, '_, '_, '_, '_> {
+    fn best(&self) -> u32 {
+        self.within.best()
+    }
+
+    fn offer(&mut self, rank: u32) {
+        self.within.offer(rank);
+    }
+
+    fn bucket(&mut self, bucket: u32, _: usize, along: usize) {
+        if let Some(met) = self.met.get_mut(bucket as usize % REMEMBERED) {
+            if *met == (bucket, along) {
+                return;
+            }
+            *met = (bucket, along);
+        }
+        self.within.bucket(bucket, 0, along);
     }
 }
 

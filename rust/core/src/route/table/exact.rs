@@ -40,7 +40,7 @@ impl Found {
 }
 
 /// So many of the eight slots of a group are used on average: few groups overflow into the next.
-const USED: usize = 5;
+const USED: usize = 4;
 /// What stands before each text: its set, its length, and what is known of it.
 const HEADER: usize = 28;
 /// Places among the texts are counted in so many bytes.

@@ -51,7 +51,7 @@ fn text_kind() -> impl Strategy<Value = TextKind> {
         select(VALUES).prop_map(|text| TextKind::Exact(text.into())),
         "[ab1é]{1,3}".prop_map(|text| TextKind::Prefix(text.into())),
         "[ab1é]{1,3}".prop_map(|text| TextKind::Suffix(text.into())),
-        "[ab1é]{1,2}".prop_map(|text| TextKind::Contains(text.into())),
+        "[ab1é]{1,4}".prop_map(|text| TextKind::Contains(text.into())),
         select(REGEXES).prop_map(|text| TextKind::Regex(Pattern::new(text).unwrap())),
     ]
 }
