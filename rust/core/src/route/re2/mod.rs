@@ -8,6 +8,7 @@
 //! either half, `é+` repeats the second one, `(?i)` and `\w` know ASCII letters only.
 
 mod class;
+mod plain;
 mod runs;
 mod scan;
 mod shape;
@@ -23,6 +24,7 @@ use regex_syntax::hir::Hir;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
+use plain::plain_shape;
 pub(crate) use runs::{Run, RunTest};
 use shape::literals_of;
 pub(crate) use shape::{Piece, Row, Shape, shape_of};
@@ -85,20 +87,26 @@ enum Engine {
     Nothing,
 }
 
+impl Kind {
+    /// The general way: by the pattern's tree.
+    fn of(source: &str) -> Result<Self, Refusal> {
+        let hir = parse(&translate(source)?)?;
+        if let Some(shape) = shape_of(&hir) {
+            return Ok(Self::Rows(shape));
+        }
+        let program = nfa_of(source)?.memory_usage();
+        let (head, literal) = literals_of(&hir);
+        Ok(Self::Other { head: head.into(), literal: literal.into(), program, engine: OnceLock::new() })
+    }
+}
+
 impl Pattern {
     /// Compiles a pattern written in RE2's syntax.
     ///
     /// # Errors
     /// When RE2 would refuse it, when it cannot be translated, or when it is too large.
     pub fn new(source: &str) -> Result<Self, Refusal> {
-        let hir = parse(&translate(source)?)?;
-        let kind = if let Some(shape) = shape_of(&hir) {
-            Kind::Rows(shape)
-        } else {
-            let program = nfa_of(source)?.memory_usage();
-            let (head, literal) = literals_of(&hir);
-            Kind::Other { head: head.into(), literal: literal.into(), program, engine: OnceLock::new() }
-        };
+        let kind = plain_shape(source).map_or_else(|| Kind::of(source), |shape| Ok(Kind::Rows(shape)))?;
         Ok(Self(Arc::new(Inner { source: source.into(), kind })))
     }
 

@@ -22,7 +22,7 @@ pub(crate) enum Piece {
 pub(crate) type Row = Vec<Piece>;
 
 /// What a regex asks of a whole text: to be one of these rows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Shape {
     /// Rows that can be read from the front.
     pub forward: Vec<Row>,
@@ -34,8 +34,13 @@ pub(crate) struct Shape {
 
 /// The rows of a pattern; `None` when it is more than rows, or too many of them.
 pub(crate) fn shape_of(hir: &Hir) -> Option<Shape> {
+    shape_of_rows(rows(hir, Bounds { start: true, end: true })?)
+}
+
+/// The same of rows as they were read.
+pub(super) fn shape_of_rows(rows: Vec<Row>) -> Option<Shape> {
     let mut shape = Shape::default();
-    for row in rows(hir, Bounds { start: true, end: true })? {
+    for row in rows {
         let row = joined(row)?;
         if let Some(folded) = folded(&row).filter(|row| is_readable(row)) {
             shape.folded.push(folded);
