@@ -83,6 +83,9 @@ class Gate:
             finally:
                 self.cut()
                 await runner.cleanup()
+        # Calls that were broken off say goodbye by TLS in the background, as in trimtab's client
+        # (aiohttp: Graceful Shutdown); no event tells of its end.
+        await asyncio.sleep(0.25)
 
     def _kubeconfig(self, folder: Path, port: int) -> Path:
         config = yaml.safe_load(self._cluster.kubeconfig().read_text())
