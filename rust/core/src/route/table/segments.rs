@@ -48,6 +48,12 @@ impl Shape {
         }
     }
 
+    /// A bit for each segment that is not open.
+    #[inline]
+    fn closed(self) -> u32 {
+        !u32::from(self.open) & !(u32::MAX << self.count)
+    }
+
     /// The places of the open segments, and nowhere for those that it might have.
     pub(super) fn open_places(self) -> [u8; MAX_OPEN] {
         let mut places = [NOWHERE; MAX_OPEN];
@@ -113,32 +119,37 @@ impl<'x> Segments<'x> {
         self.empty & shape.open == 0
     }
 
-    /// The hash of the first `count` segments without those at `open`, for one of the `set`s.
+    /// The hash of the first `count` segments without those at `open`, for one of the `set`s. A sum of
+    /// hashes needs no mixing.
     #[inline]
     pub(super) fn hash(&self, count: u8, open: [u8; MAX_OPEN], set: u32) -> u64 {
         let at =
             |hashes: &[u64; ROOM], place: u8| hashes.get(usize::from(place) % ROOM).copied().unwrap_or(0);
         let opened = open.iter().fold(0_u64, |sum, place| sum.wrapping_add(at(&self.hashes, *place)));
-        mix(at(&self.sums, count).wrapping_sub(opened) ^ u64::from(set).wrapping_mul(FACTOR), FACTOR)
+        at(&self.sums, count).wrapping_sub(opened) ^ u64::from(set).wrapping_mul(FACTOR)
     }
 
-    /// Whether the text, as far as `shape` goes and without what it leaves open, is `known`.
+    /// Whether the text, as far as `shape` goes and without what it leaves open, is `known`: a text
+    /// of that shape, each open segment of which is empty.
     #[inline]
     pub(super) fn are(&self, shape: Shape, known: &[u8]) -> bool {
-        let (mut from, mut rest, mut open) = (0, known, shape.open);
-        while open != 0 {
-            let place = open.trailing_zeros() as usize;
-            let start = if place == 0 { 1 } else { self.end(place - 1) + 1 };
-            let Some(piece) = self.text.get(from..start) else { return false };
-            let Some((closed, after)) = rest.split_at_checked(piece.len()) else { return false };
-            if !same(piece, closed) {
+        let (mut closed, mut done, mut rest) = (shape.closed(), 0, known);
+        // From one row of closed segments to the next; of the open ones between them `known` has the
+        // slashes.
+        while closed != 0 {
+            let first = closed.trailing_zeros() as usize;
+            let end = first + (closed >> first).trailing_ones() as usize;
+            let from = if first == 0 { 0 } else { self.end(first - 1) };
+            let Some(piece) = self.text.get(from..self.end(end - 1)) else { return false };
+            let Some(after) = rest.get(first - done..) else { return false };
+            let Some((same_long, after)) = after.split_at_checked(piece.len()) else { return false };
+            if !same(piece, same_long) {
                 return false;
             }
-            (from, rest) = (self.end(place), after);
-            open &= open - 1;
+            (done, rest) = (end, after);
+            closed &= u32::MAX << end;
         }
-        let end = self.end(usize::from(shape.count).wrapping_sub(1));
-        self.text.get(from..end).is_some_and(|piece| same(piece, rest))
+        rest.len() == usize::from(shape.count) - done
     }
 
     #[inline]
