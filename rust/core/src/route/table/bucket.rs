@@ -1,6 +1,7 @@
 //! Building buckets: rules that are found by the same text and ask for more.
 
-use super::build::{Asked, Builder, TooLarge, number};
+use super::asked::Asked;
+use super::build::{Builder, TooLarge, number};
 use super::bytes::NONE;
 use super::compiled::{Branch, Bucket, Entry, Place, TEXT};
 use super::exact::{Found, Plain};
