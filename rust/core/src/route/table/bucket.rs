@@ -218,7 +218,7 @@ impl Builder<'_> {
             let values = needs.entry_values(item.rank, subject).into_iter();
             values.map(move |value| (Asked::Whole(value), item.led_by(subject)))
         });
-        let index = self.index(keys.collect())?;
+        let index = self.index(keys)?;
         Ok(Some(Branch { min_rank, subject, index, ranges: NONE }))
     }
 
@@ -290,7 +290,7 @@ impl Builder<'_> {
                 None => {}
             }
         }
-        let index = if texts.is_empty() { NONE } else { self.index(texts)? };
+        let index = if texts.is_empty() { NONE } else { self.index(texts.into_iter())? };
         let ranges = if bounds.is_empty() { NONE } else { self.range_tree(&bounds, &bounded)? };
         Ok(Branch { min_rank, subject, index, ranges })
     }

@@ -131,9 +131,8 @@ impl<'r> Builder<'r> {
     }
 
     /// An index over what each of these items asks.
-    pub(super) fn index(&mut self, asked: Vec<(Asked<'r>, Item)>) -> Result<u32, TooLarge> {
-        let min_rank = asked.iter().map(|(_, item)| item.rank).min().unwrap_or(NONE);
-        let mut keys = self.keys(asked)?;
+    pub(super) fn index(&mut self, asked: impl Iterator<Item = (Asked<'r>, Item)>) -> Result<u32, TooLarge> {
+        let (mut keys, min_rank) = self.keys(asked)?;
         let shapes = self.templates(&mut keys.forward, &mut keys.exact)?;
         let exact = self.exact(keys.exact)?;
         let starts = take_starts(&mut keys.forward);
@@ -158,14 +157,21 @@ impl<'r> Builder<'r> {
         number(self.out.indexes.len() - 1)
     }
 
-    /// The keys of what these items ask.
-    fn keys(&mut self, asked: Vec<(Asked<'r>, Item)>) -> Result<Keys<'r>, TooLarge> {
-        let mut keys = Keys::default();
-        let mut left = asked.into_iter();
-        while let Some(near) = left.as_slice().chunks(NEAR).next() {
-            let (near, rows) = (near.len(), near.iter().map(|(asked, _)| asked.rows()).sum());
-            keys.forward.reserve(rows);
-            for (asked, item) in left.by_ref().take(near) {
+    /// The keys of what these items ask, and their best rank.
+    fn keys(
+        &mut self,
+        mut asked: impl Iterator<Item = (Asked<'r>, Item)>,
+    ) -> Result<(Keys<'r>, u32), TooLarge> {
+        let (mut keys, mut min_rank) = (Keys::default(), NONE);
+        let mut near = Vec::new();
+        loop {
+            near.extend(asked.by_ref().take(NEAR));
+            if near.is_empty() {
+                return Ok((keys, min_rank));
+            }
+            keys.forward.reserve(near.iter().map(|(asked, _)| asked.rows()).sum());
+            for (asked, item) in near.drain(..) {
+                min_rank = item.rank.min(min_rank);
                 match asked {
                     Asked::Any => keys.forward.push(Key::new(Cow::Borrowed(b""), NOTHING, item)),
                     Asked::Separated { prefix, ignore_case } => {
@@ -176,7 +182,6 @@ impl<'r> Builder<'r> {
                 }
             }
         }
-        Ok(keys)
     }
 
     /// Puts a text that must be there, with `check` at its end, where it can be searched for.
