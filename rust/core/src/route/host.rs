@@ -103,6 +103,10 @@ impl<T> HostMap<T> {
         Self(BTreeMap::new())
     }
 
+    pub(crate) fn get_mut(&mut self, pattern: &HostPattern) -> Option<&mut T> {
+        self.0.get_mut(pattern)
+    }
+
     pub(crate) fn entry(
         &mut self,
         pattern: HostPattern,

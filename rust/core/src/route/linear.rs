@@ -27,9 +27,11 @@ impl VirtualHosts {
             let any = [HostPattern::Any];
             let named = rule.as_ref().hosts();
             for pattern in if named.is_empty() { &any } else { named } {
-                let ranks = hosts.entry(pattern.clone()).or_default();
-                if ranks.last() != Some(&rank) {
-                    ranks.push(rank);
+                // Most rules name a host that is known: its text need not be copied.
+                match hosts.get_mut(pattern) {
+                    Some(ranks) if ranks.last() == Some(&rank) => {}
+                    Some(ranks) => ranks.push(rank),
+                    None => hosts.entry(pattern.clone()).or_default().push(rank),
                 }
             }
         }

@@ -37,6 +37,14 @@ impl TextKind {
             Self::Regex(pattern) => pattern.source(),
         }
     }
+
+    /// The regex, if it is one.
+    pub(crate) fn pattern(&self) -> Option<&Pattern> {
+        match self {
+            Self::Regex(pattern) => Some(pattern),
+            _ => None,
+        }
+    }
 }
 
 impl TextMatch {

@@ -1,6 +1,7 @@
 //! Building buckets: rules that are found by the same text and ask for more.
 
-use super::build::{Asked, Builder, TooLarge, number};
+use super::asked::Asked;
+use super::build::{Builder, TooLarge, number};
 use super::bytes::NONE;
 use super::compiled::{Branch, Bucket, Entry, Place, TEXT};
 use super::exact::{Found, Plain};
@@ -217,7 +218,7 @@ impl Builder<'_> {
             let values = needs.entry_values(item.rank, subject).into_iter();
             values.map(move |value| (Asked::Whole(value), item.led_by(subject)))
         });
-        let index = self.index(keys.collect())?;
+        let index = self.index(keys)?;
         Ok(Some(Branch { min_rank, subject, index, ranges: NONE }))
     }
 
@@ -289,7 +290,7 @@ impl Builder<'_> {
                 None => {}
             }
         }
-        let index = if texts.is_empty() { NONE } else { self.index(texts)? };
+        let index = if texts.is_empty() { NONE } else { self.index(texts.into_iter())? };
         let ranges = if bounds.is_empty() { NONE } else { self.range_tree(&bounds, &bounded)? };
         Ok(Branch { min_rank, subject, index, ranges })
     }

@@ -1,5 +1,6 @@
 //! Building indexes: from what rules ask of a text to where the text is looked up.
 
+use super::asked::Asked;
 use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
@@ -20,6 +21,11 @@ const PREPARED: usize = 1000;
 
 /// The most memory that the programs of all regexes of a table may take, in bytes.
 pub(super) const REGEX_LIMIT: usize = 256 << 20;
+
+/// The patterns of a large table lie all over the memory. Those of so many items are fetched in a
+/// loop of its own, where one does not wait for the other, and are still in the cache when they are
+/// read.
+const NEAR: usize = 64;
 
 /// So many nodes of a trie may be walked for one text at most.
 pub(super) const MAX_WAYS: u32 = 512;
@@ -92,30 +98,6 @@ impl std::fmt::Display for TooLarge {
 
 impl std::error::Error for TooLarge {}
 
-/// What a rule asks of a text.
-pub(super) enum Asked<'r> {
-    Any,
-    Text(&'r TextMatch),
-    /// These bytes.
-    Whole(Cow<'r, [u8]>),
-    Separated {
-        prefix: &'r str,
-        ignore_case: bool,
-    },
-}
-
-impl<'r> From<Option<&'r PathMatch>> for Asked<'r> {
-    fn from(path: Option<&'r PathMatch>) -> Self {
-        match path {
-            None | Some(PathMatch::Any) => Self::Any,
-            Some(PathMatch::Text(text)) => Self::Text(text),
-            Some(PathMatch::Separated { prefix, ignore_case }) => {
-                Self::Separated { prefix, ignore_case: *ignore_case }
-            }
-        }
-    }
-}
-
 /// The arrays in the making.
 pub(super) struct Builder<'r> {
     pub needs: &'r AllNeeds,
@@ -149,19 +131,8 @@ impl<'r> Builder<'r> {
     }
 
     /// An index over what each of these items asks.
-    pub(super) fn index(&mut self, asked: Vec<(Asked<'r>, Item)>) -> Result<u32, TooLarge> {
-        let mut keys = Keys::default();
-        let min_rank = asked.iter().map(|(_, item)| item.rank).min().unwrap_or(NONE);
-        for (asked, item) in asked {
-            match asked {
-                Asked::Any => keys.forward.push(Key::new(Cow::Borrowed(b""), NOTHING, item)),
-                Asked::Separated { prefix, ignore_case } => {
-                    self.text_key(&mut keys, prefix.as_bytes(), ignore_case, SEPARATED, item);
-                }
-                Asked::Text(text) => self.sort_in(&mut keys, text, item)?,
-                Asked::Whole(text) => keys.exact.push((text, item)),
-            }
-        }
+    pub(super) fn index(&mut self, asked: impl Iterator<Item = (Asked<'r>, Item)>) -> Result<u32, TooLarge> {
+        let (mut keys, min_rank) = self.keys(asked)?;
         let shapes = self.templates(&mut keys.forward, &mut keys.exact)?;
         let exact = self.exact(keys.exact)?;
         let starts = take_starts(&mut keys.forward);
@@ -187,6 +158,33 @@ impl<'r> Builder<'r> {
         index.has_others = index.rest != NONE || others.iter().any(|other| *other != NONE);
         self.out.indexes.push(index);
         number(self.out.indexes.len() - 1)
+    }
+
+    /// The keys of what these items ask, and their best rank.
+    fn keys(
+        &mut self,
+        mut asked: impl Iterator<Item = (Asked<'r>, Item)>,
+    ) -> Result<(Keys<'r>, u32), TooLarge> {
+        let (mut keys, mut min_rank) = (Keys::default(), NONE);
+        let mut near = Vec::new();
+        loop {
+            near.extend(asked.by_ref().take(NEAR));
+            if near.is_empty() {
+                return Ok((keys, min_rank));
+            }
+            keys.forward.reserve(near.iter().map(|(asked, _)| asked.rows()).sum());
+            for (asked, item) in near.drain(..) {
+                min_rank = item.rank.min(min_rank);
+                match asked {
+                    Asked::Any => keys.forward.push(Key::new(Cow::Borrowed(b""), NOTHING, item)),
+                    Asked::Separated { prefix, ignore_case } => {
+                        self.text_key(&mut keys, prefix.as_bytes(), ignore_case, SEPARATED, item);
+                    }
+                    Asked::Text(text) => self.sort_in(&mut keys, text, item)?,
+                    Asked::Whole(text) => keys.exact.push((text, item)),
+                }
+            }
+        }
     }
 
     /// Puts a text that must be there, with `check` at its end, where it can be searched for.
@@ -279,7 +277,11 @@ impl<'r> Builder<'r> {
     /// A row as a key: texts as they are, each run as the escape and the number of its class.
     /// `None` when there are too many classes to number.
     fn encoded(&mut self, row: &Row) -> Option<Vec<u8>> {
-        let mut key = Vec::new();
+        let lengths = row.iter().map(|piece| match piece {
+            Piece::Text(text) => text.len(),
+            Piece::Run(_) => 2,
+        });
+        let mut key = Vec::with_capacity(lengths.sum());
         for piece in row {
             match piece {
                 Piece::Text(text) => key.extend_from_slice(text),

@@ -1,5 +1,6 @@
 //! The table that is fast: compiled once, immutable, searched without a list.
 
+mod asked;
 mod bucket;
 mod build;
 pub(crate) mod bytes;

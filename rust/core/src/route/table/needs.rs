@@ -221,7 +221,8 @@ impl AllNeeds {
     /// Packs the conditions of `rules`, whose headers have their `names`. `None` when there are too
     /// many.
     pub(super) fn of(rules: Vec<Arc<Rule>>, names: &Arc<Names>) -> Option<Self> {
-        let mut all = Self { headers: names.clone(), ..Self::default() };
+        let needs = Vec::with_capacity(rules.len());
+        let mut all = Self { needs, headers: names.clone(), ..Self::default() };
         let mut seen: BTreeMap<Identity<'_>, Vec<usize>> = BTreeMap::new();
         let mut queries = BTreeMap::new();
         for (number_of_rule, rule) in (0_u32..).zip(&rules) {

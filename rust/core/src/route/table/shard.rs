@@ -46,7 +46,7 @@ impl Shard {
             let rules = needs.rules.get(first..first + count).unwrap_or_default();
             let start = number(first)?;
             let items = (start..).zip(rules).map(|(place, rule)| (rule.path().into(), Item::of(place)));
-            let index = builder.index(items.collect())?;
+            let index = builder.index(items)?;
             listed.push(Listed { index, first: start });
             first += count;
         }
