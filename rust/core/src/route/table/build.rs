@@ -154,8 +154,7 @@ impl<'r> Builder<'r> {
             rest: self.bucket(keys.rest)?,
             has_others: false,
         };
-        let others = [index.folded, index.backward, index.folded_backward, index.inside, index.folded_inside];
-        index.has_others = index.rest != NONE || others.iter().any(|other| *other != NONE);
+        index.has_others = index.others().iter().any(|other| *other != NONE);
         self.out.indexes.push(index);
         number(self.out.indexes.len() - 1)
     }

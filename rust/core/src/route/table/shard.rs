@@ -4,9 +4,11 @@
 use super::bucket::Item;
 use super::build::{Builder, TooLarge, number};
 use super::bytes::NONE;
-use super::compiled::{Compiled, Search};
-use super::needs::{AllNeeds, Names};
+use super::compiled::Compiled;
+use super::names::Names;
+use super::needs::AllNeeds;
 use super::probe::Probe;
+use super::search::Search;
 use crate::route::Rule;
 use crate::route::request::Request;
 use std::sync::Arc;
