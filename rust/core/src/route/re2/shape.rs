@@ -54,6 +54,10 @@ pub(super) fn shape_of_rows(rows: Vec<Row>) -> Option<Shape> {
             shape.backward.push(row);
         }
     }
+    // Most have one row, and there may be many patterns.
+    for rows in [&mut shape.forward, &mut shape.folded, &mut shape.backward] {
+        rows.shrink_to_fit();
+    }
     Some(shape)
 }
 
@@ -239,7 +243,7 @@ fn run_of(class: &Class, min: u32, max: u32) -> Option<Piece> {
 
 /// The row with its neighbours joined: text with text, a run with a run of the same class.
 fn joined(row: Row) -> Option<Row> {
-    let mut pieces: Row = Vec::new();
+    let mut pieces = Row::with_capacity(row.len());
     for piece in row {
         match (pieces.last_mut(), piece) {
             (_, Piece::Text(text)) if text.is_empty() => {}
