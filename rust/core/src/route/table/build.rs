@@ -7,6 +7,7 @@ use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT
 use super::exact::ExactMap;
 use super::inside::{Inside, Leads};
 use super::needs::AllNeeds;
+use super::segment_trees::SegmentTrees;
 use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
 use crate::route::re2::{Piece, Row, Run, RunTest};
@@ -126,14 +127,14 @@ struct Keys<'r> {
 impl<'r> Builder<'r> {
     /// `seed` is for the hash tables: whoever sends requests should not be able to guess it.
     pub(super) fn new(needs: &'r AllNeeds, seed: u64) -> Self {
-        let out = Parts { exact: ExactMap::new(seed), ..Parts::default() };
+        let out = Parts { exact: ExactMap::new(seed), segments: SegmentTrees::new(seed), ..Parts::default() };
         Self { needs, out, classes: BTreeMap::new(), patterns: BTreeMap::new(), sets: 0 }
     }
 
     /// An index over what each of these items asks.
     pub(super) fn index(&mut self, asked: impl Iterator<Item = (Asked<'r>, Item)>) -> Result<u32, TooLarge> {
         let (mut keys, min_rank) = self.keys(asked)?;
-        let shapes = self.templates(&mut keys.forward, &mut keys.exact)?;
+        let segments = self.templates(&mut keys.forward, &mut keys.exact)?;
         let exact = self.exact(keys.exact)?;
         let starts = take_starts(&mut keys.forward);
         let lengths = number(self.out.lengths.len())?;
@@ -141,7 +142,7 @@ impl<'r> Builder<'r> {
         let mut index = Index {
             min_rank,
             exact,
-            shapes,
+            segments,
             lengths,
             length_count: number(self.out.lengths.len())? - lengths,
             starts: self.exact(starts)?,

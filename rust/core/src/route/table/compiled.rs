@@ -4,7 +4,7 @@ use super::exact::ExactMap;
 use super::inside::Inside;
 use super::needs::{AllNeeds, Subject};
 use super::ranges::RangeTrees;
-use super::templates::Shapes;
+use super::segment_trees::SegmentTrees;
 use super::trie::Tries;
 use crate::route::{PathMatch, Pattern, TextMatch};
 
@@ -20,8 +20,8 @@ pub(super) struct Index {
     pub min_rank: u32,
     /// Its own set of whole texts, `NONE` when it has none.
     pub exact: u32,
-    /// The list of the shapes of its templates, `NONE` when it has none.
-    pub shapes: u32,
+    /// The first step of the tree of its templates, `NONE` when it has none.
+    pub segments: u32,
     /// The set of beginnings of a few lengths, and those lengths.
     pub starts: u32,
     pub lengths: u32,
@@ -113,7 +113,7 @@ pub(super) enum TextTest {
 #[derive(Debug, Default)]
 pub(super) struct Parts {
     pub(super) exact: ExactMap,
-    pub(super) shapes: Shapes,
+    pub(super) segments: SegmentTrees,
     pub(super) tries: Tries,
     pub(super) ranges: RangeTrees,
     pub(super) indexes: Vec<Index>,
@@ -136,7 +136,7 @@ impl Parts {
     /// The memory that the arrays take, in bytes.
     pub(super) fn size_bytes(&self) -> usize {
         self.exact.size_bytes()
-            + self.shapes.size_bytes()
+            + self.segments.size_bytes()
             + self.tries.size_bytes()
             + self.ranges.size_bytes()
             + size_of_val(self.indexes.as_slice())

@@ -80,10 +80,6 @@ impl ExactMap {
         Self { seed, ..Self::default() }
     }
 
-    pub(super) fn seed(&self) -> u64 {
-        self.seed
-    }
-
     /// Remembers a text of a set, which must not be there yet, by any hash that the search will know
     /// too. `None` when there are too many.
     pub(super) fn add(&mut self, set: u32, hash: u64, text: &[u8], found: &Found) -> Option<()> {

@@ -13,6 +13,7 @@ mod needs;
 mod probe;
 mod ranges;
 mod search;
+mod segment_trees;
 mod segments;
 mod served;
 mod shard;

@@ -12,7 +12,7 @@ use super::exact::Found;
 use super::inside::Leads;
 use super::needs::Subject;
 use super::probe::Probe;
-use super::segments::Segments;
+use super::segment_trees::Walker;
 use super::trie::{Backward, Folded, FoldedBackward, Forward, Visitor};
 use crate::route::header::parse_int;
 use crate::route::query::first_value;
@@ -73,8 +73,8 @@ impl Within<'_, '_, '_, '_> {
                 self.found(&found, text.len());
             }
         }
-        if index.shapes != NONE {
-            self.templates(index.shapes);
+        if index.segments != NONE {
+            parts.segments.walk(index.segments, text, self);
         }
         if index.starts != NONE {
             self.starts(index);
@@ -121,28 +121,6 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
-    /// Looks the text up as each shape that it may have. On its own, so that the loop has all registers.
-    #[inline(never)]
-    fn templates(&mut self, shapes: u32) {
-        let parts = self.search.parts;
-        let mut segments = Segments::default();
-        if !segments.cut(self.text, parts.exact.seed()) {
-            return;
-        }
-        for templates in parts.shapes.fitting(shapes, segments.count()) {
-            if templates.min_rank >= self.search.best {
-                return;
-            }
-            let (shape, set) = (templates.shape, templates.set);
-            if segments.fills(shape) {
-                let hash = segments.hash(shape.count, templates.open, set);
-                if let Some(found) = parts.exact.find(set, hash, |known| segments.are(shape, known)) {
-                    self.found(&found, self.text.len());
-                }
-            }
-        }
-    }
-
     /// Looks up the beginnings of the text, one probe for each length that there is.
     fn starts(&mut self, index: &Index) {
         let parts = self.search.parts;
@@ -159,6 +137,7 @@ impl Within<'_, '_, '_, '_> {
         }
     }
 
+    #[inline]
     fn found(&mut self, found: &Found, end: usize) {
         let search = &mut *self.search;
         for plain in found.plain {
@@ -308,6 +287,26 @@ impl Visitor for Once<'_, '_, '_, '_, '_> {
             *met = (bucket, along);
         }
         self.within.bucket(bucket, 0, along);
+    }
+}
+
+impl Walker for Within<'_, '_, '_, '_> {
+    #[inline]
+    fn bound(&self) -> u32 {
+        self.search.best
+    }
+
+    // Calls, so that the walk has all registers.
+    #[inline(never)]
+    fn plain(&mut self, rank: u32, methods: u16) {
+        if self.search.probe.has_method(methods) {
+            self.search.best = rank;
+        }
+    }
+
+    #[inline(never)]
+    fn found(&mut self, found: &Found) {
+        self.found(found, self.text.len());
     }
 }
 

@@ -1,243 +1,256 @@
-//! Texts that are cut at their slashes, and templates: texts some of whose segments may be anything.
-//!
-//! Templates that leave the same segments open have one *shape*, and a table has few shapes however
-//! many templates it has. So a template is found by its hash: each segment of a path is hashed once,
-//! and the hash for a shape is the sum over the segments that it does not leave open.
+//! Texts that are cut at their slashes, and the keys of what lies between them.
 
-use super::bytes::{FACTOR, mix, same, zeros};
+use super::bytes::{FACTOR, mix, word};
+use std::ops::Range;
+use wide::u8x16;
 
-/// So many segments of a text are looked at.
-pub(super) const MOST: usize = 12;
-const SLASHES: u64 = 0x2F2F_2F2F_2F2F_2F2F;
-
-/// Where a template ends.
+/// A segment in two words that are compared at once: at the upper end its bytes, at the lower one its
+/// length and one. One that does not fit is told by its hash, and by its bytes then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum End {
-    /// With the text.
-    Text,
-    /// With a segment, and anything may follow.
-    Segment,
-    /// With the slash after a segment, and anything may follow.
-    Slash,
-}
+pub(super) struct Key(pub u64, pub u64);
 
-/// What templates have in common: how many segments they have, which of them are open (a bit for
-/// each, the first one lowest; something must be there), and where they end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Shape {
-    pub count: u8,
-    pub open: u16,
-    pub end: End,
-}
+/// What stands in place of the length of a longer one.
+const LONG: u64 = 0xFF;
 
-/// No more segments than this may be open, so that what they add to a hash is taken off without a
-/// loop.
-pub(super) const MAX_OPEN: usize = 4;
-
-/// A place where no text has a segment.
-const NOWHERE: u8 = 15;
-
-impl Shape {
-    /// Whether a text of so many segments may have this shape.
-    pub(super) fn fits(self, count: usize) -> bool {
-        let own = usize::from(self.count);
-        match self.end {
-            End::Text => own == count,
-            End::Segment => own <= count,
-            End::Slash => own < count,
+/// What a key takes of sixteen bytes that end with the segment, by its length.
+const MASKS: [(u64, u64); 16] = {
+    let mut masks = [(0, 0); 16];
+    let mut length = 0;
+    while length < 16 {
+        #[expect(clippy::indexing_slicing, reason = "the length of the array, at build time")]
+        {
+            masks[length] = halves(!(u128::MAX >> (8 * length)));
         }
+        length += 1;
+    }
+    masks
+};
+
+impl Key {
+    /// No segment has it.
+    pub(super) const NONE: Self = Self(0, 0);
+
+    /// The key of a segment that stands alone.
+    pub(super) fn of(segment: &[u8], seed: u64) -> Self {
+        Text::new(segment).key(&(0..segment.len())).unwrap_or_else(|| Self::long(segment, seed))
     }
 
-    /// A bit for each segment that is not open.
+    /// The key of a segment that is too long for one.
+    pub(super) fn long(segment: &[u8], seed: u64) -> Self {
+        let text = Text::new(segment);
+        let salt = FACTOR ^ seed.rotate_left(32);
+        let mut hash = seed ^ segment.len() as u64;
+        // The last sixteen bytes come in any case, of which some were among those before.
+        for end in (16..segment.len()).step_by(16).chain([segment.len()]) {
+            let (first, second) = halves(text.before(end));
+            hash = mix(first ^ hash, second ^ salt);
+        }
+        Self(hash | LONG, 0)
+    }
+
     #[inline]
-    fn closed(self) -> u32 {
-        !u32::from(self.open) & !(u32::MAX << self.count)
+    pub(super) fn is_long(self) -> bool {
+        self.0 & LONG == LONG
     }
 
-    /// The places of the open segments, and nowhere for those that it might have.
-    pub(super) fn open_places(self) -> [u8; MAX_OPEN] {
-        let mut places = [NOWHERE; MAX_OPEN];
-        for (slot, place) in places.iter_mut().zip((0..NOWHERE).filter(|place| self.open >> place & 1 == 1)) {
-            *slot = place;
-        }
-        places
+    /// The key of a long segment with the place where its bytes are kept. `None` when that is too far
+    /// away, or the segment too long.
+    pub(super) fn at(self, start: usize, length: usize) -> Option<Self> {
+        let (start, length) = (u32::try_from(start).ok()?, u32::try_from(length).ok()?);
+        Some(Self(self.0, u64::from(length) << 32 | u64::from(start)))
+    }
+
+    /// Where the bytes of a long segment are, if it may be the one that has the key `asked`.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "both parts are taken")]
+    pub(super) fn bytes(self, asked: Self) -> Option<Range<usize>> {
+        let (start, length) = (self.1 as u32 as usize, (self.1 >> 32) as usize);
+        (self.0 == asked.0).then_some(start..start + length)
+    }
+
+    /// A hash that nobody can steer who does not know the seed.
+    #[inline]
+    pub(super) fn hash(self, seed: u64) -> u64 {
+        mix(self.0 ^ seed, self.1 ^ seed.rotate_left(32) ^ FACTOR)
     }
 }
 
-/// Room for `MOST` and one more; a power of two, so that a place is in it by a mask.
-const ROOM: usize = 16;
+/// A text of which sixteen bytes are read at a time.
+#[derive(Debug, Clone, Copy)]
+struct Text<'x> {
+    bytes: &'x [u8],
+    /// The first sixteen bytes, zeros behind them if there are not so many.
+    head: u128,
+}
 
-/// A text that begins with a slash, cut at its slashes: `/a//b` is `a`, nothing and `b`.
-#[derive(Debug, Default)]
+impl<'x> Text<'x> {
+    #[inline]
+    fn new(bytes: &'x [u8]) -> Self {
+        let head = bytes.first_chunk().map_or_else(|| short(bytes), |head| u128::from_le_bytes(*head));
+        Self { bytes, head }
+    }
+
+    /// The sixteen bytes before `end`, zeros before the start.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "less than sixteen")]
+    fn before(&self, end: usize) -> u128 {
+        let from = end.checked_sub(16);
+        let chunk = from.and_then(|from| self.bytes.get(from..end)).and_then(<[u8]>::first_chunk);
+        chunk.map_or_else(
+            || self.head.wrapping_shl(8 * (16 - end as u32)),
+            |chunk| u128::from_le_bytes(*chunk),
+        )
+    }
+
+    /// The key of a segment, if it is short enough.
+    #[inline]
+    fn key(&self, segment: &Range<usize>) -> Option<Key> {
+        let length = segment.end - segment.start;
+        let (low, high) = MASKS.get(length)?;
+        let (first, second) = halves(self.before(segment.end));
+        // The first byte is free, since there are fifteen at most.
+        Some(Key((first & low) | (length as u64 + 1), second & high))
+    }
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
+const fn halves(bytes: u128) -> (u64, u64) {
+    (bytes as u64, (bytes >> 64) as u64)
+}
+
+/// Fewer than sixteen bytes.
+#[inline(never)]
+fn short(bytes: &[u8]) -> u128 {
+    let (low, high) = bytes.split_at(bytes.len().min(8));
+    u128::from(word(low)) | u128::from(word(high)) << 64
+}
+
+/// A text that begins with a slash, and with each one after it a segment: `/a//b` is `a`, nothing and
+/// `b`.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Segments<'x> {
-    text: &'x [u8],
-    /// Where the first, the second, ... segment ends.
-    ends: [u32; ROOM],
-    /// The hash of each; zero where there is none.
-    hashes: [u64; ROOM],
-    /// The sums of the first none, one, two, ... hashes.
-    sums: [u64; ROOM],
-    /// How many there are; `MOST` and one when there are more than are looked at.
-    count: usize,
-    /// Which of them are empty.
-    empty: u16,
+    text: Text<'x>,
+}
+
+/// How far a text was read: up to a slash, or to its end.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cursor {
+    pub at: usize,
+    /// The slashes behind it among the 64 bytes of which it is one, a bit for each byte.
+    pub slashes: u64,
 }
 
 impl<'x> Segments<'x> {
-    /// Cuts a text into these, which are new. False for one that does not begin with a slash, or is
-    /// longer than 32-bit numbers count.
-    pub(super) fn cut(&mut self, text: &'x [u8], seed: u64) -> bool {
-        if text.first() != Some(&b'/') || u32::try_from(text.len()).is_err() {
-            return false;
-        }
-        self.text = text;
-        let mut hasher = SegmentHasher::new(text, seed);
-        let (mut start, mut sum, mut count) = (1, 0_u64, 0);
-        while start <= text.len() && count < MOST {
-            let (end, hash) = hasher.next(start);
-            sum = sum.wrapping_add(hash);
-            if end == start {
-                self.empty |= 1 << count;
-            }
-            set(&mut self.ends, count, u32::try_from(end).unwrap_or(u32::MAX));
-            set(&mut self.hashes, count, hash);
-            count += 1;
-            set(&mut self.sums, count, sum);
-            start = end + 1;
-        }
-        self.count = if start <= text.len() { MOST + 1 } else { count };
-        true
-    }
-
-    pub(super) fn count(&self) -> usize {
-        self.count
-    }
-
-    /// Whether there is something in each segment that `shape` leaves open.
+    /// `None` for a text that does not begin with a slash.
     #[inline]
-    pub(super) fn fills(&self, shape: Shape) -> bool {
-        self.empty & shape.open == 0
-    }
-
-    /// The hash of the first `count` segments without those at `open`, for one of the `set`s. A sum of
-    /// hashes needs no mixing.
-    #[inline]
-    pub(super) fn hash(&self, count: u8, open: [u8; MAX_OPEN], set: u32) -> u64 {
-        let at =
-            |hashes: &[u64; ROOM], place: u8| hashes.get(usize::from(place) % ROOM).copied().unwrap_or(0);
-        let opened = open.iter().fold(0_u64, |sum, place| sum.wrapping_add(at(&self.hashes, *place)));
-        at(&self.sums, count).wrapping_sub(opened) ^ u64::from(set).wrapping_mul(FACTOR)
-    }
-
-    /// Whether the text, as far as `shape` goes and without what it leaves open, is `known`: a text
-    /// of that shape, each open segment of which is empty.
-    #[inline]
-    pub(super) fn are(&self, shape: Shape, known: &[u8]) -> bool {
-        let (mut closed, mut done, mut rest) = (shape.closed(), 0, known);
-        // From one row of closed segments to the next; of the open ones between them `known` has the
-        // slashes.
-        while closed != 0 {
-            let first = closed.trailing_zeros() as usize;
-            let end = first + (closed >> first).trailing_ones() as usize;
-            let from = if first == 0 { 0 } else { self.end(first - 1) };
-            let Some(piece) = self.text.get(from..self.end(end - 1)) else { return false };
-            let Some(after) = rest.get(first - done..) else { return false };
-            let Some((same_long, after)) = after.split_at_checked(piece.len()) else { return false };
-            if !same(piece, same_long) {
-                return false;
-            }
-            (done, rest) = (end, after);
-            closed &= u32::MAX << end;
-        }
-        rest.len() == usize::from(shape.count) - done
+    pub(super) fn of(bytes: &'x [u8]) -> Option<(Self, Cursor)> {
+        bytes.first().filter(|first| **first == b'/')?;
+        let segments = Self { text: Text::new(bytes) };
+        let slashes = segments.slashes(0);
+        Some((segments, Cursor { at: 0, slashes: slashes & !1 }))
     }
 
     #[inline]
-    fn end(&self, place: usize) -> usize {
-        self.ends.get(place % ROOM).copied().unwrap_or(0) as usize
+    pub(super) fn is_end(&self, cursor: Cursor) -> bool {
+        cursor.at == self.text.bytes.len()
     }
-}
 
-#[inline]
-fn set<T>(slots: &mut [T; ROOM], place: usize, value: T) {
-    if let Some(slot) = slots.get_mut(place % ROOM) {
-        *slot = value;
-    }
-}
-
-/// Hashes the segments of a text, one after the other.
-struct SegmentHasher<'x> {
-    text: &'x [u8],
-    /// The last sixteen bytes of the text, zeros before them if it has not so many.
-    tail: u128,
-    /// Another one for each place, so that segments do not change places unnoticed.
-    key: u64,
-    salt: u64,
-}
-
-impl<'x> SegmentHasher<'x> {
+    /// The next segment, from where to where, and what comes then; not to be asked for at the end.
     #[inline]
-    fn new(text: &'x [u8], seed: u64) -> Self {
-        let tail = text.last_chunk().copied().unwrap_or_else(|| {
-            let mut tail = [0; 16];
-            tail.iter_mut().rev().zip(text.iter().rev()).for_each(|(to, from)| *to = *from);
-            tail
-        });
-        Self { text, tail: u128::from_le_bytes(tail), key: seed, salt: FACTOR ^ seed.rotate_left(32) }
-    }
-
-    /// The next sixteen bytes of the text; a slash and zeros after its end.
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-    fn words(&self, at: usize) -> (u64, u64) {
-        let rest = self.text.get(at..).unwrap_or_default();
-        let words = if let Some(chunk) = rest.first_chunk() {
-            u128::from_le_bytes(*chunk)
+    pub(super) fn next(&self, cursor: Cursor) -> (Range<usize>, Cursor) {
+        let from = cursor.at & !63;
+        let (end, slashes) = if cursor.slashes != 0 {
+            (from + cursor.slashes.trailing_zeros() as usize, cursor.slashes)
+        } else if from + 64 < self.text.bytes.len() {
+            self.beyond(from)
         } else {
-            let left = 8 * rest.len() as u32;
-            self.tail.checked_shr(128 - left).unwrap_or(0) | u128::from(b'/') << left
+            (self.text.bytes.len(), 0)
         };
-        (words as u64, (words >> 64) as u64)
+        (cursor.at + 1..end, Cursor { at: end, slashes: slashes & slashes.wrapping_sub(1) })
     }
 
-    /// Where the segment that starts at `start` ends, and its hash.
-    #[inline]
-    fn next(&mut self, start: usize) -> (usize, u64) {
-        self.key = self.key.wrapping_add(FACTOR);
-        let (first, second) = self.words(start);
-        let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
-        if in_first | in_second == 0 {
-            return self.long(start);
-        }
-        // By a mask and not by a branch: what is longer than eight bytes cannot be foreseen.
-        let goes_on = u64::from(in_first == 0).wrapping_neg();
-        let second = below(second, in_second) & goes_on;
-        let hash = mix(below(first, in_first) ^ self.key, second ^ self.salt);
-        let bits = u64::from(in_first.trailing_zeros()) + (u64::from(in_second.trailing_zeros()) & goes_on);
-        (start + (bits / 8) as usize, hash)
-    }
-
-    /// The same for one of sixteen bytes or more.
-    fn long(&self, start: usize) -> (usize, u64) {
-        let (mut hash, mut at) = (self.key, start);
+    /// The first slash beyond these 64 bytes, or the end, and the slashes from there on.
+    #[cold]
+    #[inline(never)]
+    fn beyond(&self, mut from: usize) -> (usize, u64) {
         loop {
-            let (first, second) = self.words(at);
-            let (in_first, in_second) = (zeros(first ^ SLASHES), zeros(second ^ SLASHES));
-            let second = if in_first == 0 { below(second, in_second) } else { 0 };
-            hash = mix(below(first, in_first) ^ hash, second ^ self.salt);
-            if in_first != 0 {
-                return (at + (in_first.trailing_zeros() / 8) as usize, hash);
+            from += 64;
+            if from >= self.text.bytes.len() {
+                return (self.text.bytes.len(), 0);
             }
-            if in_second != 0 {
-                return (at + 8 + (in_second.trailing_zeros() / 8) as usize, hash);
+            let slashes = self.slashes(from);
+            if slashes != 0 {
+                return (from + slashes.trailing_zeros() as usize, slashes);
             }
-            at += 16;
         }
+    }
+
+    pub(super) fn get(&self, segment: Range<usize>) -> &'x [u8] {
+        self.text.bytes.get(segment).unwrap_or_default()
+    }
+
+    /// The key of a segment, if it is short enough to have one of its own.
+    #[inline]
+    pub(super) fn short_key(&self, segment: &Range<usize>) -> Option<Key> {
+        self.text.key(segment)
+    }
+
+    /// Which of the next 64 bytes are slashes, a bit for each, the first one lowest.
+    #[inline]
+    fn slashes(&self, from: usize) -> u64 {
+        let mut rest = self.text.bytes.get(from..).unwrap_or_default();
+        let (mut found, mut place) = (0, 0);
+        while let Some((block, after)) = rest.split_first_chunk() {
+            found |= u64::from(slashes(*block)) << place;
+            (rest, place) = (after, place + 16);
+            if place == 64 {
+                return found;
+            }
+        }
+        // What is left, with what is before it shifted out.
+        let left = u64::from(slashes(self.text.before(self.text.bytes.len()).to_le_bytes()));
+        found | left >> (16 - rest.len()) << place
     }
 }
 
-/// The bytes of a word below the first one that has its high bit among these; all if there is none.
+/// Which of sixteen bytes are slashes.
 #[inline]
-fn below(word: u64, highs: u64) -> u64 {
-    word & ((highs & highs.wrapping_neg()) >> 7).wrapping_sub(1)
+fn slashes(block: [u8; 16]) -> u32 {
+    u8x16::new(block).simd_eq(u8x16::splat(b'/')).to_bitmask()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_text_is_cut_at_its_slashes(text in "(/[ab]{0,3}|/[ab]{0,40}|/a{60,70}){1,20}") {
+            let (segments, mut cursor) = Segments::of(text.as_bytes()).unwrap();
+            for part in text.split('/').skip(1) {
+                prop_assert!(!segments.is_end(cursor));
+                let (segment, next) = segments.next(cursor);
+                prop_assert_eq!(segments.get(segment.clone()), part.as_bytes());
+                let key = Key::of(part.as_bytes(), 7);
+                prop_assert_eq!(segments.short_key(&segment), Some(key).filter(|key| !key.is_long()), "{:?}", part);
+                cursor = next;
+            }
+            prop_assert!(segments.is_end(cursor));
+        }
+
+        #[test]
+        fn keys_are_alike_where_texts_are(a in "[a\0]{0,17}|[ab]{14,40}", b in "[a\0]{0,17}|[ab]{14,40}", seed: u64) {
+            let (of_a, of_b) = (Key::of(a.as_bytes(), seed), Key::of(b.as_bytes(), seed));
+            prop_assert_eq!(of_a == of_b, a == b);
+            prop_assert!(of_a != Key::NONE);
+            prop_assert_eq!(of_a.is_long(), a.len() > 15);
+        }
+    }
+
+    #[test]
+    fn what_begins_with_no_slash_is_not_cut() {
+        assert!(Segments::of(b"").is_none() && Segments::of(b"a/b").is_none());
+    }
 }

@@ -1,10 +1,11 @@
-//! The templates of an index: which keys are some, and by which shapes they are looked up.
+//! The templates of an index: which keys are some, and the tree that they make.
 
 use super::bucket::Item;
-use super::build::{Builder, TooLarge, number};
-use super::bytes::NONE;
+use super::build::{Builder, TooLarge};
+use super::bytes::{NONE, position};
 use super::compiled::{END, NOTHING, SEPARATED};
-use super::segments::{End, MAX_OPEN, MOST, Segments, Shape};
+use super::segment_trees::{End, Ended, Slots, Step};
+use super::segments::Key as SegmentKey;
 use super::trie_build::{ESCAPE, Key};
 use crate::route::re2::Run;
 use memchr::memchr;
@@ -12,68 +13,96 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// No text is looked up by more shapes than this; templates of rarer ones are walked to.
-const MAX_SHAPES: usize = 12;
+/// No more steps of a tree than this are taken for any one text; templates with open segments where
+/// few others have them are walked to.
+const MAX_STEPS: usize = 128;
 /// So few keys are walked to in no time.
 pub(super) const FEW_KEYS: usize = 16;
+/// A template has no more segments than this.
+const MOST: usize = 12;
 
-/// The templates of one shape in one index.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Templates {
-    pub min_rank: u32,
-    /// Their set in the hash table.
-    pub set: u32,
-    pub shape: Shape,
-    /// The places of its open segments.
-    pub open: [u8; MAX_OPEN],
+/// What templates have in common: how many segments they have, and which of them are open: a bit for
+/// each, the first one lowest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Shape {
+    count: u8,
+    open: u16,
 }
 
-/// For each index a list of its shapes for every number of segments, best ranks first.
-#[derive(Debug, Default)]
-pub(super) struct Shapes {
-    /// Where the list for no segment, one, two, ..., more than are looked at starts, and where the
-    /// last one ends.
-    starts: Vec<[u32; MOST + 3]>,
-    templates: Vec<Templates>,
+impl Shape {
+    /// The beginnings of it: one for each step that a text may take to get there.
+    fn steps(self) -> impl Iterator<Item = Self> {
+        (0..=self.count).map(move |count| Self { count, open: self.open & !(u16::MAX << count) })
+    }
 }
 
-impl Shapes {
-    fn add(&mut self, mut templates: Vec<Templates>) -> Result<u32, TooLarge> {
-        templates.sort_by_key(|templates| templates.min_rank);
-        let mut starts = [0; MOST + 3];
-        for (count, start) in starts.iter_mut().enumerate() {
-            *start = number(self.templates.len())?;
-            if count < MOST + 2 {
-                self.templates.extend(templates.iter().filter(|templates| templates.shape.fits(count)));
-            }
+/// A key as a template.
+struct Template<'r> {
+    shape: Shape,
+    end: End,
+    /// Its text, in which open segments are empty.
+    text: Cow<'r, [u8]>,
+    item: Item,
+}
+
+/// A template on its way into a tree, as far as its segments have led.
+struct Leaf<'t> {
+    template: &'t Template<'t>,
+    /// What comes behind, without the slash; `None` when nothing does.
+    rest: Option<&'t [u8]>,
+    /// The key of the next segment.
+    key: SegmentKey,
+}
+
+/// How a template goes on.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Next {
+    Nothing,
+    Closed,
+    Open,
+}
+
+impl<'t> Leaf<'t> {
+    fn new(template: &'t Template<'t>) -> Self {
+        Self { template, rest: template.text.strip_prefix(b"/"), key: SegmentKey::NONE }
+    }
+
+    fn next(&self, depth: usize) -> Next {
+        match self.rest {
+            None => Next::Nothing,
+            Some(_) if self.template.shape.open >> depth & 1 == 1 => Next::Open,
+            Some(_) => Next::Closed,
         }
-        self.starts.push(starts);
-        number(self.starts.len() - 1)
     }
 
-    /// What a text of so many segments may be.
-    #[inline]
-    pub(super) fn fitting(&self, list: u32, count: usize) -> &[Templates] {
-        let starts = self.starts.get(list as usize).and_then(|starts| starts.get(count..)?.first_chunk());
-        let range = starts.map_or(0..0, |[start, end]: &[u32; 2]| *start as usize..*end as usize);
-        self.templates.get(range).unwrap_or_default()
+    fn segment(&self) -> &'t [u8] {
+        let rest = self.rest.unwrap_or_default();
+        rest.get(..position(rest, b'/').unwrap_or(rest.len())).unwrap_or_default()
     }
 
-    pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.starts.as_slice()) + size_of_val(self.templates.as_slice())
+    /// The next segment, if its key does not say it.
+    fn long(&self) -> Option<&'t [u8]> {
+        self.key.is_long().then(|| self.segment())
     }
 }
 
-/// A key as a template: its shape, and its text without the segments that are open. `segment` is the
+/// Goes on to what is behind the next segments, which are so long.
+fn skip(leaves: &mut [Leaf<'_>], length: usize) {
+    for leaf in leaves {
+        leaf.rest = leaf.rest.and_then(|rest| rest.get(length + 1..));
+    }
+}
+
+/// The shape of a key, its end, and its text without the segments that are open. `segment` is the
 /// number of the class that is one whole segment.
-fn template(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, Vec<u8>)> {
+fn template(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, End, Vec<u8>)> {
     let (end, text) = match check {
         END => (End::Text, text),
         SEPARATED => (End::Segment, text),
         NOTHING => (End::Slash, text.strip_suffix(b"/")?),
         _ => return None,
     };
-    let mut shape = Shape { count: 0, open: 0, end };
+    let mut shape = Shape { count: 0, open: 0 };
     let mut closed = Vec::with_capacity(text.len());
     let mut rest = text;
     while !rest.is_empty() {
@@ -91,29 +120,19 @@ fn template(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, Vec<
         }
         shape.count += 1;
     }
-    (shape.count > 0 && shape.open.count_ones() as usize <= MAX_OPEN).then_some((shape, closed))
+    (shape.count > 0).then_some((shape, end, closed))
 }
 
-fn cut(text: &[u8], seed: u64) -> Option<Segments<'_>> {
-    let mut segments = Segments::default();
-    segments.cut(text, seed).then_some(segments)
-}
-
-/// The shapes that most templates have, no more than are to be looked up for any one text.
+/// The shapes that most templates have, no more than make `MAX_STEPS` for any one text.
 fn common_shapes(counts: BTreeMap<Shape, usize>) -> BTreeSet<Shape> {
     let mut shapes: Vec<_> = counts.into_iter().collect();
     shapes.sort_by_key(|(_, count)| Reverse(*count));
-    let mut taken = [0; MOST + 2];
-    let mut common = BTreeSet::new();
+    let (mut steps, mut common) = (BTreeSet::new(), BTreeSet::new());
     for (shape, _) in shapes {
-        let fitting = || (0..MOST + 2).filter(|count| shape.fits(*count));
-        if fitting().all(|count| taken.get(count).is_some_and(|taken| *taken < MAX_SHAPES)) {
+        let new: Vec<_> = shape.steps().filter(|step| !steps.contains(step)).collect();
+        if steps.len() + new.len() <= MAX_STEPS {
+            steps.extend(new);
             common.insert(shape);
-            for count in fitting() {
-                if let Some(taken) = taken.get_mut(count) {
-                    *taken += 1;
-                }
-            }
         }
     }
     common
@@ -130,7 +149,7 @@ impl<'r> Builder<'r> {
         let segment = self.known_class(&Run::segment());
         let mut found: Vec<_> = keys.iter().map(|key| template(&key.text, key.check, segment)).collect();
         let mut counts = BTreeMap::new();
-        for (shape, _) in found.iter().flatten() {
+        for (shape, ..) in found.iter().flatten() {
             *counts.entry(*shape).or_default() += 1;
         }
         if counts.values().sum::<usize>() < FEW_KEYS {
@@ -140,65 +159,99 @@ impl<'r> Builder<'r> {
         let mut taken = Vec::new();
         let mut left = Vec::new();
         for (key, found) in std::mem::take(keys).into_iter().zip(found.drain(..)) {
-            match found.filter(|(shape, _)| common.contains(shape)) {
-                Some((shape, text)) => taken.push((shape, Cow::Owned(text), key.item)),
+            match found.filter(|(shape, ..)| common.contains(shape)) {
+                Some((shape, end, text)) => {
+                    taken.push(Template { shape, end, text: Cow::Owned(text), item: key.item });
+                }
                 None => left.push(key),
             }
         }
         *keys = left;
-        let (whole, other) =
-            std::mem::take(exact).into_iter().partition(|(text, _)| text.first() == Some(&b'/'));
-        *exact = other;
-        let whole: Vec<(Cow<'r, [u8]>, Item)> = whole;
-        for (text, item) in whole {
+        for (text, item) in std::mem::take(exact) {
             match template(&text, END, None) {
-                Some((shape, _)) => taken.push((shape, text, item)),
+                Some((shape, end, _)) => taken.push(Template { shape, end, text, item }),
                 None => exact.push((text, item)),
             }
         }
-        self.add_templates(taken)
+        self.segment_tree(&taken)
     }
 
-    fn add_templates(&mut self, taken: Vec<(Shape, Cow<'r, [u8]>, Item)>) -> Result<u32, TooLarge> {
-        let mut templates: BTreeMap<Shape, Templates> = BTreeMap::new();
-        let mut hashed = Vec::with_capacity(taken.len());
-        for (shape, text, item) in taken {
-            let set = self.sets;
-            let of_shape = templates.entry(shape).or_insert_with(|| {
-                self.sets += 1;
-                Templates { min_rank: NONE, set, shape, open: shape.open_places() }
-            });
-            of_shape.min_rank = of_shape.min_rank.min(item.rank);
-            let hash = cut(&text, self.out.exact.seed()).ok_or(TooLarge::Places)?.hash(
-                shape.count,
-                of_shape.open,
-                of_shape.set,
-            );
-            hashed.push((hash, of_shape.set, text, item));
+    /// The first step of a tree of these.
+    fn segment_tree(&mut self, templates: &[Template<'_>]) -> Result<u32, TooLarge> {
+        self.slot(&mut templates.iter().map(Leaf::new).collect::<Vec<_>>(), 0)
+    }
+
+    /// A slot of its own for the step to which the first `depth` segments of all of these lead.
+    fn slot(&mut self, leaves: &mut [Leaf<'_>], depth: usize) -> Result<u32, TooLarge> {
+        let slot = self.out.segments.new_slot().ok_or(TooLarge::Places)?;
+        let step = self.step(leaves, depth)?;
+        self.out.segments.set(slot, step);
+        Ok(slot)
+    }
+
+    /// The step to which the first `depth` segments of all of these lead.
+    fn step(&mut self, leaves: &mut [Leaf<'_>], depth: usize) -> Result<Step, TooLarge> {
+        let min_rank = leaves.iter().map(|leaf| leaf.template.item.rank).min().unwrap_or(NONE);
+        leaves.sort_unstable_by_key(|leaf| leaf.next(depth));
+        let (ended, on) = leaves.split_at_mut(leaves.partition_point(|leaf| leaf.rest.is_none()));
+        let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
+        let mut step = Step { min_rank, closed: self.closed(closed, depth)?, ..Step::NOWHERE };
+        if !open.is_empty() {
+            skip(open, 0);
+            step.open = self.slot(open, depth + 1)?;
         }
-        hashed.sort_unstable_by(|a, b| {
-            (a.0, a.1).cmp(&(b.0, b.1)).then_with(|| a.2.cmp(&b.2)).then(a.3.rank.cmp(&b.3.rank))
-        });
-        for group in hashed.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1) && a.2 == b.2) {
-            let Some((hash, set, text, _)) = group.first() else { continue };
-            let found = self.known(group.iter().map(|(.., item)| *item).collect())?;
-            self.out.exact.add(*set, *hash, text, &found).ok_or(TooLarge::Places)?;
+        let ended = self.ended(ended)?;
+        self.out.segments.ending(step, &ended).ok_or(TooLarge::Places)
+    }
+
+    /// What is known of texts that get to where these end.
+    fn ended(&mut self, leaves: &[Leaf<'_>]) -> Result<Vec<Ended>, TooLarge> {
+        let mut ended = Vec::new();
+        for end in [End::Slash, End::Segment, End::Text] {
+            let of_end = leaves.iter().map(|leaf| leaf.template).filter(|template| template.end == end);
+            let mut items: Vec<_> = of_end.map(|template| template.item).collect();
+            if !items.is_empty() {
+                items.sort_unstable_by_key(|item| item.rank);
+                ended.push(Ended { found: self.known(items)?, end, next: NONE });
+            }
         }
-        self.out.shapes.add(templates.into_values().collect())
+        Ok(ended)
+    }
+
+    /// The slots of the segments by which these go on, none of which is open.
+    fn closed(&mut self, leaves: &mut [Leaf<'_>], depth: usize) -> Result<Slots, TooLarge> {
+        for leaf in leaves.iter_mut() {
+            leaf.key = self.out.segments.key(leaf.segment());
+        }
+        leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.long().cmp(&b.long())));
+        let alike = |a: &Leaf<'_>, b: &Leaf<'_>| a.key == b.key && a.long() == b.long();
+        let slots = self.out.segments.new_slots(leaves.chunk_by(alike).count()).ok_or(TooLarge::Places)?;
+        for group in leaves.chunk_by_mut(alike) {
+            let Some((key, segment)) = group.first().map(|leaf| (leaf.key, leaf.segment())) else { continue };
+            skip(group, segment.len());
+            let step = self.step(group, depth + 1)?;
+            self.out.segments.put(slots, key, segment, step).ok_or(TooLarge::Places)?;
+        }
+        Ok(slots)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::exact::Found;
+    use super::super::needs::AllNeeds;
+    use super::super::segment_trees::{SegmentTrees, Walker};
     use super::*;
+    use crate::route::Rule;
     use proptest::prelude::*;
+    use std::sync::Arc;
 
     fn path<'s>(segments: impl Iterator<Item = &'s str>) -> String {
         segments.flat_map(|segment| ["/", segment]).collect()
     }
 
     /// A template by its parts: text, or `None` for an open segment.
-    fn fits(parts: &[Option<&str>], end: End, text: &str) -> bool {
+    fn fits(parts: &[Option<String>], end: End, text: &str) -> bool {
         let Some(rest) = text.strip_prefix('/') else { return false };
         let segments: Vec<&str> = rest.split('/').collect();
         let long_enough = match end {
@@ -207,49 +260,91 @@ mod tests {
             End::Slash => segments.len() > parts.len(),
         };
         long_enough
-            && parts.iter().zip(segments).all(|(part, s)| part.map_or(!s.is_empty(), |part| part == s))
+            && parts
+                .iter()
+                .zip(segments)
+                .all(|(part, s)| part.as_deref().map_or(!s.is_empty(), |part| part == s))
+    }
+
+    /// Templates as a tree, each with a rule of its own that asks nothing else.
+    fn tree(templates: &[(Vec<Option<String>>, End)], seed: u64) -> (SegmentTrees, u32) {
+        let rules = templates.iter().map(|_| Arc::new(Rule::named("r"))).collect();
+        let needs = AllNeeds::of(rules, &Arc::default()).unwrap();
+        let mut builder = Builder::new(&needs, seed);
+        let of = |(rank, (parts, end)): (u32, &(Vec<Option<String>>, End))| {
+            // The number of a class may be that of a slash.
+            let segments = path(parts.iter().map(|part| part.as_deref().unwrap_or("\0/")));
+            let (key, check) = match end {
+                End::Text => (segments, END),
+                End::Segment => (segments, SEPARATED),
+                End::Slash => (segments + "/", NOTHING),
+            };
+            let (shape, end, text) = template(key.as_bytes(), check, Some(b'/')).unwrap();
+            Template { shape, end, text: Cow::Owned(text), item: Item::of(rank) }
+        };
+        let root = builder.segment_tree(&(0..).zip(templates).map(of).collect::<Vec<_>>()).unwrap();
+        (builder.finish().segments, root)
+    }
+
+    /// Everything that is found, whatever its rank.
+    #[derive(Default)]
+    struct All(BTreeSet<u32>);
+
+    impl Walker for All {
+        fn bound(&self) -> u32 {
+            NONE
+        }
+        fn plain(&mut self, rank: u32, methods: u16) {
+            assert!(self.0.insert(rank) && methods == 0, "told twice");
+        }
+        fn found(&mut self, found: &Found) {
+            self.plain(found.plain[0].rank, found.plain[0].methods);
+        }
+    }
+
+    fn found(trees: &SegmentTrees, root: u32, text: &str) -> BTreeSet<u32> {
+        let mut all = All::default();
+        trees.walk(root, text.as_bytes(), &mut all);
+        all.0
     }
 
     proptest! {
         #[test]
         fn a_text_is_found_by_each_template_it_fits(
-            parts in prop::collection::vec(prop::option::of("[ab]{0,2}|[ab]{7,9}|[ab]{15,34}"), 1..6),
+            templates in prop::collection::btree_map(
+                (
+                    prop::collection::vec(prop::option::of("[ab]{0,2}|[ab]{7,9}|[ab]{15,34}"), 1..6),
+                    prop::sample::select(&[End::Text, End::Segment, End::Slash][..]),
+                ),
+                Just(()),
+                1..12,
+            ),
+            texts in prop::collection::vec("(/[ab]{0,2}|/[ab]{15,26}){0,14}|a", 1..4),
             others in prop::collection::vec("[ab]{0,2}|[ab]{15,26}", 0..14),
-            (end, check) in prop::sample::select(&[(End::Text, END), (End::Segment, SEPARATED), (End::Slash, NOTHING)][..]),
             seed: u64,
         ) {
-            let parts: Vec<Option<&str>> = parts.iter().map(Option::as_deref).collect();
-            prop_assume!(parts.iter().filter(|part| part.is_none()).count() <= MAX_OPEN);
-            // The number of a class may be that of a slash.
-            let key = path(parts.iter().map(|part| part.unwrap_or("\0/"))) + if end == End::Slash { "/" } else { "" };
-            let (shape, closed) = template(key.as_bytes(), check, Some(b'/')).unwrap();
-            let hash = cut(&closed, seed).unwrap().hash(shape.count, shape.open_places(), 3);
-            let filled = parts.iter().zip(others.iter().map(String::as_str).chain(std::iter::repeat("a")));
-            let like = path(filled.map(|(part, other)| part.unwrap_or(other)));
-            let tail = path(others.iter().skip(parts.len()).map(String::as_str));
-            let other = path(others.iter().map(String::as_str));
-            for text in [like.clone(), like + &tail, tail, other, String::new(), "a".to_owned()] {
-                let found = cut(text.as_bytes(), seed).is_some_and(|segments| {
-                    shape.fits(segments.count())
-                        && segments.fills(shape)
-                        && segments.hash(shape.count, shape.open_places(), 3) == hash
-                        && segments.are(shape, &closed)
-                });
-                prop_assert_eq!(found, fits(&parts, end, &text), "{:?} {:?}", text, parts);
+            let templates: Vec<_> = templates.into_keys().collect();
+            let (trees, root) = tree(&templates, seed);
+            let filled = templates.iter().map(|(parts, _)| {
+                let with = others.iter().map(String::as_str).chain(std::iter::repeat("a"));
+                path(parts.iter().zip(with).map(|(part, other)| part.as_deref().unwrap_or(other)))
+            });
+            let tail = path(others.iter().map(String::as_str));
+            for text in filled.flat_map(|text| [text.clone() + &tail, text]).chain(texts) {
+                let expected = (0..).zip(&templates).filter(|(_, (parts, end))| fits(parts, *end, &text));
+                let expected: BTreeSet<u32> = expected.map(|(rank, _)| rank).collect();
+                prop_assert_eq!(found(&trees, root, &text), expected, "{:?}", text);
             }
         }
 
         #[test]
-        fn what_is_closed_is_compared_byte_by_byte(
-            parts in prop::collection::vec(prop::option::of("[ab]{0,2}"), 1..4), text in "(/[ab]{0,2}){0,4}",
-        ) {
-            let parts: Vec<Option<&str>> = parts.iter().map(Option::as_deref).collect();
-            let key = path(parts.iter().map(|part| part.unwrap_or("\0\x01")));
-            let (shape, closed) = template(key.as_bytes(), END, Some(1)).unwrap();
-            let found = cut(text.as_bytes(), 1).is_some_and(|segments| {
-                shape.fits(segments.count()) && segments.fills(shape) && segments.are(shape, &closed)
-            });
-            prop_assert_eq!(found, fits(&parts, End::Text, &text));
+        fn no_text_takes_more_steps_than_are_allowed(shapes in prop::collection::btree_set((1_u8..=12, any::<u16>()), 1..200)) {
+            let shape = |(count, open)| Shape { count, open: open & !(u16::MAX << count) };
+            let shapes: BTreeSet<Shape> = shapes.into_iter().map(shape).collect();
+            let common = common_shapes(shapes.iter().map(|shape| (*shape, 1)).collect());
+            let steps: BTreeSet<Shape> = common.iter().flat_map(|shape| shape.steps()).collect();
+            prop_assert!(steps.len() <= MAX_STEPS);
+            prop_assert!(common == shapes || common.len() > MAX_STEPS / 13);
         }
     }
 
