@@ -14,6 +14,12 @@ pub trait Headers {
         self.any(name, test)
     }
 
+    /// Whether a value of the header `name`, which has this number in the table that asks, is `value`:
+    /// what most conditions ask, and so without a `test` to call.
+    fn has(&self, number: u32, name: &str, value: &[u8]) -> bool {
+        self.any_numbered(number, name, &mut |other| other == value) == Some(true)
+    }
+
     /// Calls `visit` with the name and the value of every header, and answers true; false when that
     /// would cost more than to be asked for a dozen of them by name.
     fn each(&self, _visit: &mut dyn FnMut(&[u8], &[u8])) -> bool {

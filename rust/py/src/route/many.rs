@@ -1,7 +1,7 @@
 //! Many requests in one call.
 
 use super::request::Arguments;
-use super::short::{list_of, rank_of};
+use super::short::answers_to;
 use super::table::RouteTable;
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -17,20 +17,10 @@ pub fn match_many<'py>(
         Ok(list) => list.clone(),
         Err(_) => py.get_type::<PyList>().call1((requests,))?.cast_into::<PyList>()?,
     };
-    list_of(py, requests.len(), |place| {
-        // Read where it stands each time: reading a header may run code that changes the list.
-        let found = rank_of_one(table, &requests.get_item(place)?)?;
-        Ok(match found.and_then(|rank| table.answer(py, rank)) {
-            Some(answer) => answer.clone().into_any(),
-            None => py.None().into_bound(py),
-        })
-    })
+    answers_to(table, &requests, |request| rank_of(table, request))
 }
 
-fn rank_of_one(table: &RouteTable, request: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
-    if let Some(rank) = rank_of(table, request) {
-        return rank;
-    }
+fn rank_of(table: &RouteTable, request: &Bound<'_, PyAny>) -> PyResult<Option<u32>> {
     if let Ok(parts) = request.cast::<PyTuple>() {
         return rank_of_parts(table, parts);
     }

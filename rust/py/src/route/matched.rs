@@ -1,4 +1,4 @@
-//! Answers: made once with the table, given as often as they are asked for.
+//! Answers: made once, given as often as they are asked for.
 
 use super::rule::Rule;
 use crate::pick::{Choice, Picker};
@@ -28,9 +28,21 @@ pub struct Match {
 }
 
 /// What a pick needs, together: a pick is a matter of few reads.
-struct Picks {
+pub struct Picks {
     weights: Weights,
     answers: Box<[Py<Match>]>,
+}
+
+impl Picks {
+    /// The answer with the target that `pick` picks.
+    #[inline]
+    pub fn pick<'py>(
+        &self,
+        py: Python<'py>,
+        pick: impl FnOnce(&Weights) -> usize,
+    ) -> Option<&Bound<'py, Match>> {
+        self.answers.get(pick(&self.weights)).map(|answer| answer.bind(py))
+    }
 }
 
 #[pymethods]
@@ -120,21 +132,10 @@ impl Match {
         Py::new(py, Self { rule, rank, picked, picks: OnceLock::new() })
     }
 
-    /// The same answer with the target that `pick` picks; None when the rule has no targets.
+    /// The same answer with each of the targets picked; None when the rule has no targets.
     #[inline]
-    pub fn picked<'py>(
-        &self,
-        py: Python<'py>,
-        pick: impl FnOnce(&Weights) -> usize,
-    ) -> PyResult<Option<&Bound<'py, Self>>> {
-        let picks = match self.picks.get() {
-            Some(picks) => picks,
-            None => match self.make_picks(py)? {
-                Some(picks) => picks,
-                None => return Ok(None),
-            },
-        };
-        Ok(picks.answers.get(pick(&picks.weights)).map(|answer| answer.bind(py)))
+    pub fn picks(&self, py: Python<'_>) -> PyResult<Option<&Picks>> {
+        self.picks.get().map_or_else(|| self.make_picks(py), |picks| Ok(Some(picks)))
     }
 
     #[cold]
@@ -148,10 +149,6 @@ impl Match {
         // Whoever is second drops what it made.
         let _ = self.picks.set(made);
         Ok(self.picks.get().map(AsRef::as_ref))
-    }
-
-    pub fn rule_object(&self) -> &Py<Rule> {
-        &self.rule
     }
 
     fn place(&self) -> Option<usize> {

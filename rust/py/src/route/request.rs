@@ -1,6 +1,7 @@
 //! Requests as Python has them: text in `str` or `bytes`.
 
 use super::headers::{PyHeaders, Source};
+use super::short::utf8_of;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -12,9 +13,9 @@ use trimtab_core::route::{NoHeaders, Request};
 /// others stand for nothing that could be sent: UnicodeEncodeError.
 pub fn text<'a>(value: &'a Bound<'_, PyAny>, what: &str) -> PyResult<Cow<'a, [u8]>> {
     if let Ok(string) = value.cast::<PyString>() {
-        return match string.to_str() {
-            Ok(text) => Ok(Cow::Borrowed(text.as_bytes())),
-            Err(_) => escaped(string).map(Cow::Owned),
+        return match utf8_of(value) {
+            Some(text) => Ok(Cow::Borrowed(text)),
+            None => escaped(string).map(Cow::Owned),
         };
     }
     match value.cast::<PyBytes>() {

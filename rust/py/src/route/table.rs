@@ -75,8 +75,7 @@ impl RouteTable {
         }
         let table = CoreTable::new(inner, &hosts, secret(py)?)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
-        let answers = (0_u32..).zip(rules).map(|(rank, rule)| Match::new(py, rule, rank));
-        let answers = Answers::new(py, &answers.collect::<PyResult<Vec<_>>>()?)?;
+        let answers = Answers::new(py, rules)?;
         Ok(Self::of(py, table, order, answers, Arc::new(Turns::new(py, seed)?)))
     }
 
@@ -131,7 +130,7 @@ impl RouteTable {
     ) -> PyResult<Option<&Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.find(request))?;
-        Ok(rank.and_then(|rank| self.answer(path.py(), rank)))
+        self.answer(path.py(), rank)
     }
 
     /// The same, with the target that Envoy picks when it has drawn `value` (0 to 2**64 - 1); without
@@ -196,7 +195,7 @@ impl RouteTable {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.listed().table.find(request))?;
         let number = rank.and_then(|rank| self.listed().numbers.get(rank as usize));
-        Ok(number.and_then(|number| self.answer(path.py(), *number)))
+        self.answer(path.py(), number.copied())
     }
 
     /// What became of each rule, in order: its name, whether it matches, and why it does not get
@@ -225,7 +224,7 @@ impl RouteTable {
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if self.rules.get().is_none() {
-            let rules: Vec<_> = self.answers.iter(py).map(|answer| answer.get().rule_object()).collect();
+            let rules: Vec<_> = self.answers.rules().collect();
             let _ = self.rules.set(PyTuple::new(py, rules)?.unbind());
         }
         Ok(self.rules.get().map_or_else(|| PyTuple::empty(py), |rules| rules.bind(py).clone()))
@@ -233,7 +232,7 @@ impl RouteTable {
 
     /// The rule of this rank, as `match_columns` gives it; None for one that no rule has.
     fn rule(&self, py: Python<'_>, rank: u32) -> Option<Py<Rule>> {
-        self.answer(py, rank).map(|answer| answer.get().rule_object().clone_ref(py))
+        self.rule_object(rank).map(|rule| rule.clone_ref(py))
     }
 
     /// The same table with other targets, by the names of rules: `{"cart": [("v1", 90), ("v2", 10)]}`.
@@ -289,14 +288,19 @@ impl RouteTable {
         }
     }
 
-    /// The table that this one became: compiled anew, with these answers changed.
+    /// The table that this one became: compiled anew, with these rules changed.
     pub fn changed(
         &self,
         py: Python<'_>,
         table: CoreTable,
-        answers: BTreeMap<u32, Option<Py<Match>>>,
+        rules: BTreeMap<u32, Option<Py<Rule>>>,
     ) -> PyResult<Self> {
-        Ok(Self::of(py, table, self.order, self.answers.with(py, answers)?, self.turns.clone()))
+        Ok(Self::of(py, table, self.order, self.answers.with(py, rules)?, self.turns.clone()))
+    }
+
+    /// The rule of this rank.
+    pub fn rule_object(&self, rank: u32) -> Option<&Py<Rule>> {
+        self.answers.rule(rank)
     }
 
     pub fn compiled(&self) -> &CoreTable {
@@ -316,8 +320,8 @@ impl RouteTable {
 
     /// The answer that names the rule of this rank.
     #[inline]
-    pub fn answer<'py>(&self, py: Python<'py>, rank: u32) -> Option<&Bound<'py, Match>> {
-        self.answers.get(py, rank)
+    pub fn answer<'py>(&self, py: Python<'py>, rank: Option<u32>) -> PyResult<Option<&Bound<'py, Match>>> {
+        rank.map_or(Ok(None), |rank| self.answers.get(py, rank))
     }
 
     /// The same with a target: Envoy's for `value`, or by the table's own sequence.
@@ -328,12 +332,12 @@ impl RouteTable {
         rank: Option<u32>,
         value: Option<u64>,
     ) -> PyResult<Option<&Bound<'py, Match>>> {
-        let Some(answer) = rank.and_then(|rank| self.answer(py, rank)) else { return Ok(None) };
-        let picked = answer.get().picked(py, |weights| match value {
+        let Some(answer) = self.answer(py, rank)? else { return Ok(None) };
+        let Some(picks) = answer.get().picks(py)? else { return Ok(Some(answer)) };
+        Ok(picks.pick(py, |weights| match value {
             Some(value) => weights.pick(value),
             None => self.turns.random(weights),
-        })?;
-        Ok(Some(picked.unwrap_or(answer)))
+        }))
     }
 
     /// The names of the headers that rules ask about, by their numbers.

@@ -1,7 +1,6 @@
 //! Tables made from another one.
 
-use super::matched::Match;
-use super::rule::parse_targets;
+use super::rule::{Rule, parse_targets};
 use super::table::RouteTable;
 use crate::error::rule_error;
 use pyo3::exceptions::PyValueError;
@@ -25,13 +24,12 @@ pub fn with_targets(table: &RouteTable, changes: &Bound<'_, PyMapping>) -> PyRes
     }
     let numbers: Vec<u32> = numbered.iter().map(|(number, _)| *number).collect();
     let compiled = table.compiled().with_targets(numbered).map_err(|error| refused(py, &error))?;
-    let mut answers = BTreeMap::new();
+    let mut rules = BTreeMap::new();
     for number in numbers {
-        let (Some(known), Some(rule)) = (table.answer(py, number), compiled.rule(number)) else { continue };
-        let rule = known.get().rule_object().get().with_inner(py, rule.clone());
-        answers.insert(number, Some(Match::new(py, Py::new(py, rule)?, number)?));
+        let (Some(known), Some(rule)) = (table.rule_object(number), compiled.rule(number)) else { continue };
+        rules.insert(number, Some(Py::new(py, known.get().with_inner(py, rule.clone()))?));
     }
-    table.changed(py, compiled, answers)
+    table.changed(py, compiled, rules)
 }
 
 /// The same table with these rules for these hosts.
@@ -45,12 +43,10 @@ pub fn with_host(
     let rules = table.in_order(rules)?;
     let inner = rules.iter().map(|rule| rule.get().inner.clone()).collect();
     let compiled = table.compiled().with_host(&patterns, inner).map_err(|error| refused(py, &error))?;
-    let mut answers = gone(table, &compiled, &patterns);
+    let mut changed = gone(table, &compiled, &patterns);
     let numbers = patterns.first().map(|pattern| compiled.served_by(pattern)).unwrap_or_default();
-    for (number, rule) in numbers.into_iter().zip(rules) {
-        answers.insert(number, Some(Match::new(py, rule, number)?));
-    }
-    table.changed(py, compiled, answers)
+    changed.extend(numbers.into_iter().zip(rules.into_iter().map(Some)));
+    table.changed(py, compiled, changed)
 }
 
 /// The same table without these hosts.
@@ -61,8 +57,8 @@ pub fn without_host(table: &RouteTable, hosts: &Bound<'_, PyAny>) -> PyResult<Ro
     for pattern in &patterns {
         compiled = compiled.without_host(pattern).map_err(|error| refused(py, &error))?;
     }
-    let answers = gone(table, &compiled, &patterns);
-    table.changed(py, compiled, answers)
+    let rules = gone(table, &compiled, &patterns);
+    table.changed(py, compiled, rules)
 }
 
 /// The numbers of these hosts that have no rule any more.
@@ -70,7 +66,7 @@ fn gone(
     table: &RouteTable,
     compiled: &trimtab_core::route::RouteTable,
     patterns: &[HostPattern],
-) -> BTreeMap<u32, Option<Py<Match>>> {
+) -> BTreeMap<u32, Option<Py<Rule>>> {
     let before = patterns.iter().flat_map(|pattern| table.compiled().served_by(pattern));
     before.filter(|number| compiled.rule(*number).is_none()).map(|number| (number, None)).collect()
 }

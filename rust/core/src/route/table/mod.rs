@@ -73,6 +73,13 @@ pub struct RouteTable {
     seed: u64,
 }
 
+/// The rules that the requests of one host get, found by [`RouteTable::host`].
+#[derive(Debug, Clone, Copy)]
+pub struct HostRules<'t> {
+    served: &'t Served,
+    shard: &'t Shard,
+}
+
 /// A rule, and how many host patterns lead to it.
 #[derive(Debug, Clone)]
 struct Numbered {
@@ -225,6 +232,23 @@ impl RouteTable {
         self.names.list()
     }
 
+    /// The rules of one host, for [`RouteTable::find_among`]: requests of one host that come one after
+    /// the other need look it up once. None where a request may get the rules of several patterns.
+    #[must_use]
+    pub fn host(&self, host: &[u8]) -> Option<Option<HostRules<'_>>> {
+        if self.mode != HostMode::Best {
+            return None;
+        }
+        let host = if self.ignore_port { without_port(host) } else { host };
+        Some(self.hosts.best(host).and_then(|place| self.rules_at(place)))
+    }
+
+    /// The number of the rule that gets `request`, which is one for the host of these rules.
+    #[must_use]
+    pub fn find_among(rules: HostRules<'_>, request: &Request<'_>) -> Option<u32> {
+        rules.search(request, split_target(request.target)?, NONE)
+    }
+
     /// The number of the rule that gets `request`.
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
@@ -253,10 +277,13 @@ impl RouteTable {
 
     /// The number of the rule that gets `request` among those of a host, if it is less than `bound`.
     fn search(&self, place: u32, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
+        self.rules_at(place)?.search(request, asked, bound)
+    }
+
+    #[inline]
+    fn rules_at(&self, place: u32) -> Option<HostRules<'_>> {
         let served = self.served.get(place as usize)?;
-        let shard = self.shards.get(served.shard as usize)?;
-        let bound = if bound == NONE { NONE } else { served.place_of(bound) };
-        shard.find(served.listed.index, request, asked, bound).and_then(|place| served.number(place))
+        Some(HostRules { served, shard: self.shards.get(served.shard as usize)? })
     }
 
     /// The same rules as a list: the rank of a rule in it is its place in [`RouteTable::rules`].
@@ -286,5 +313,14 @@ impl RouteTable {
             + numbers
             + self.shards.iter().map(|shard| shard.size_bytes()).sum::<usize>()
             + self.rules.len() * size_of::<Option<Numbered>>()
+    }
+}
+
+impl HostRules<'_> {
+    #[inline]
+    fn search(self, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
+        let Self { served, shard } = self;
+        let bound = if bound == NONE { NONE } else { served.place_of(bound) };
+        shard.find(served.listed.index, request, asked, bound).and_then(|place| served.number(place))
     }
 }

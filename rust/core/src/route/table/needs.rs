@@ -45,7 +45,7 @@ pub(super) struct Condition {
     pub memo: u16,
     /// What it asks about.
     pub subject: Subject,
-    /// Where the value is that a header must have, if that is all it asks.
+    /// Where the value is that a header, no pseudo-header, must have, if that is all it asks.
     pub value: Option<(u32, u32)>,
 }
 
@@ -166,7 +166,8 @@ impl AllNeeds {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
                 let subject = Subject::Header(names.number(header.name())?);
-                let value = all.keep_value(header)?;
+                let plain = matches!(subject, Subject::Header(number) if names.is_plain(number));
+                let value = if plain { all.keep_value(header)? } else { None };
                 let condition =
                     Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
@@ -256,13 +257,19 @@ impl AllNeeds {
         place.map_or(0, |place| 1 << place)
     }
 
+    #[inline]
     pub(super) fn needs(&self, rule: u32) -> Needs {
         self.needs.get(rule as usize).copied().unwrap_or_default()
     }
 
     /// The conditions of a rule on headers and query.
     pub(super) fn conditions(&self, rule: u32) -> &[Condition] {
-        let needs = self.needs(rule);
+        self.conditions_of(self.needs(rule))
+    }
+
+    /// The same for a rule that needs this.
+    #[inline]
+    pub(super) fn conditions_of(&self, needs: Needs) -> &[Condition] {
         self.conditions
             .get(needs.first as usize..needs.first as usize + usize::from(needs.count))
             .unwrap_or_default()

@@ -1,6 +1,5 @@
 //! What is found out about one request, each thing once.
 
-use super::bytes::same;
 use super::needs::{AllNeeds, Condition, GRPC, HTTP, HTTPS, NOT_REMEMBERED, REMEMBERED, Subject, UNUSUAL};
 use crate::route::{Request, Rule};
 
@@ -13,6 +12,8 @@ pub(super) struct Probe<'t, 'r> {
     /// The bit of its method, once it was asked for.
     method: Option<u16>,
     grpc: Option<bool>,
+    /// Whether the conditions of a rule were asked.
+    tried: bool,
     known: [u64; REMEMBERED as usize / 64],
     held: [u64; REMEMBERED as usize / 64],
 }
@@ -20,7 +21,17 @@ pub(super) struct Probe<'t, 'r> {
 impl<'t, 'r> Probe<'t, 'r> {
     #[inline]
     pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
-        Self { all, request, path, query, method: None, grpc: None, known: [0; 4], held: [0; 4] }
+        Self {
+            all,
+            request,
+            path,
+            query,
+            method: None,
+            grpc: None,
+            tried: false,
+            known: [0; 4],
+            held: [0; 4],
+        }
     }
 
     /// Whether the request passes the conditions of `rule`, but for those in `skip`.
@@ -36,9 +47,15 @@ impl<'t, 'r> Probe<'t, 'r> {
         if needs.flags != 0 && !self.passes_flags(rule, needs.flags) {
             return false;
         }
-        (0_u32..)
-            .zip(all.conditions(rule))
-            .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
+        let first = !std::mem::replace(&mut self.tried, true);
+        (0_u32..).zip(all.conditions_of(needs)).all(|(place, condition)| {
+            (place < 32 && skip >> place & 1 == 1)
+                || match condition.value {
+                    // Mostly the first rule that is tried passes: nobody will ask for this again.
+                    Some(value) if first => self.has(condition.subject, value),
+                    _ => self.holds(condition),
+                }
+        })
     }
 
     /// Whether the method of the request is one of these, none standing for all.
@@ -90,20 +107,25 @@ impl<'t, 'r> Probe<'t, 'r> {
     }
 
     fn ask(&self, condition: &Condition) -> bool {
+        if let Some(value) = condition.value {
+            return self.has(condition.subject, value);
+        }
         match condition.subject {
             Subject::Method | Subject::Port => true,
             Subject::Header(number) => {
-                if let Some((start, end)) = condition.value {
-                    let value = self.all.values.get(start as usize..end as usize).unwrap_or_default();
-                    let name = self.all.headers.name(number);
-                    return self.request.any_numbered(name, number, &mut |other| same(other, value))
-                        == Some(true);
-                }
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }
             Subject::Query(_) => {
                 self.all.query(condition).is_some_and(|query| query.matches_query(self.query))
             }
         }
+    }
+
+    /// Whether a plain header has just this value.
+    #[inline]
+    fn has(&self, subject: Subject, (start, end): (u32, u32)) -> bool {
+        let Subject::Header(number) = subject else { return false };
+        let value = self.all.values.get(start as usize..end as usize).unwrap_or_default();
+        self.request.headers.has(number, self.all.headers.name(number), value)
     }
 }

@@ -1,16 +1,25 @@
 //! A short way into a table for the commonest calls, those with arguments that are `str`, before the
 //! way that PyO3 makes for all others: that one converts each argument and keeps more books.
 //!
-//! All `unsafe` of this binding is here.
+//! All `unsafe` of this binding is in this folder.
+
+mod many;
+mod read;
+
+pub use many::answers_to;
+pub use read::{has_item, utf8_of};
 
 use super::headers::{PyHeaders, Source};
 use super::matched::Match;
 use super::table::RouteTable;
+use pyo3::exceptions::{PySystemError, PyTypeError};
 use pyo3::ffi::{self, PyObject};
+use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyString, PyTuple, PyType};
+use pyo3::types::{PyString, PyType};
+use read::{number, present, utf8};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trimtab_core::route::{NoHeaders, Request};
@@ -22,6 +31,7 @@ const ROUTE: usize = 1;
 
 /// Arguments of `match` that the short way reads, and `value` of `route` behind them.
 const ASKED: usize = 4;
+const VALUE: usize = 4;
 const WITH_VALUE: usize = 5;
 
 /// Arguments of a call and `self` fit into so much: more than any correct call has.
@@ -74,17 +84,14 @@ unsafe extern "C" fn match_entry(
     names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: as promised.
-    let (table, given) = unsafe { call::<ASKED>(this, args, count, names) };
-    let answer = guarded(|| {
-        // SAFETY: arguments live as long as the call.
-        let rank = unsafe { rank(table.py(), table.get(), given?) }?;
-        Some(rank.map(|rank| rank.and_then(|rank| table.get().answer(table.py(), rank))))
+    let table = unsafe { table(&this) };
+    let answer = guarded(table.py(), || {
+        // SAFETY: as promised; arguments live as long as the call.
+        let rank = unsafe { rank(table, arguments::<ASKED>(table.py(), args, count, names)?) }?;
+        Some(rank.and_then(|rank| table.get().answer(table.py(), rank).map_err(raise(table.py()))))
     });
-    if let Some(answer) = answer {
-        return returned(table.py(), answer);
-    }
     // SAFETY: as promised.
-    unsafe { otherwise(MATCH, this, args, count, names) }
+    answer.unwrap_or_else(|| unsafe { otherwise(MATCH, this, args, count, names) })
 }
 
 /// `RouteTable.route`.
@@ -98,55 +105,83 @@ unsafe extern "C" fn route_entry(
     names: *mut PyObject,
 ) -> *mut PyObject {
     // SAFETY: as promised.
-    let (table, given) = unsafe { call::<WITH_VALUE>(this, args, count, names) };
-    let answer = guarded(|| {
-        let [path, host, method, headers, value] = given?;
-        // SAFETY: arguments live as long as the call.
+    let table = unsafe { table(&this) };
+    let answer = guarded(table.py(), || {
+        // SAFETY: as promised; arguments live as long as the call.
         let (value, rank) = unsafe {
+            let [path, host, method, headers, value] =
+                arguments::<WITH_VALUE>(table.py(), args, count, names)?;
             let value = match present(value) {
                 Some(value) => Some(number(value)?),
                 None => None,
             };
-            (value, rank(table.py(), table.get(), [path, host, method, headers])?)
+            (value, rank(table, [path, host, method, headers])?)
         };
-        Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value)))
+        Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value).map_err(raise(table.py()))))
     });
-    if let Some(answer) = answer {
-        return returned(table.py(), answer);
-    }
     // SAFETY: as promised.
-    unsafe { otherwise(ROUTE, this, args, count, names) }
+    answer.unwrap_or_else(|| unsafe { otherwise(ROUTE, this, args, count, names) })
 }
 
-/// The table of a call, and its arguments by their places, Python's None where one is absent; None
-/// when there are others, or one twice.
+/// The table of a call.
 ///
 /// # Safety
-/// As for `match_entry`; what is returned lives as long as the call.
+/// As for `match_entry`.
 #[inline]
-unsafe fn call<'a, const N: usize>(
-    this: *mut PyObject,
+unsafe fn table(this: &*mut PyObject) -> Borrowed<'_, '_, RouteTable> {
+    // SAFETY: as promised.
+    unsafe { Borrowed::from_ptr(Python::assume_attached(), *this).cast_unchecked() }
+}
+
+/// The arguments of a call by their places, Python's None where one is absent; None when there are
+/// others, or one twice.
+///
+/// # Safety
+/// As for `match_entry`.
+#[inline]
+unsafe fn arguments<const N: usize>(
+    py: Python<'_>,
     args: *const *mut PyObject,
     count: isize,
     names: *mut PyObject,
-) -> (Borrowed<'a, 'a, RouteTable>, Option<[*mut PyObject; N]>) {
-    // SAFETY: as promised.
+) -> Option<[*mut PyObject; N]> {
+    // SAFETY: as promised; None is there for good.
     unsafe {
-        let table = Borrowed::from_ptr(Python::assume_attached(), this).cast_unchecked();
         let positional = std::slice::from_raw_parts(args, count.unsigned_abs());
         if positional.len() > N {
-            return (table, None);
+            return None;
         }
         let at = |place: usize| positional.get(place).copied().unwrap_or(ffi::Py_None());
-        let mut given: [_; N] = std::array::from_fn(at);
-        if !names.is_null() && place_named(table.py(), &mut given, args, count, names).is_none() {
-            return (table, None);
+        let mut given = std::array::from_fn(at);
+        if !names.is_null() {
+            match given.get_mut(VALUE) {
+                // Mostly it is the value that is given by name, and nothing else.
+                Some(value) if positional.len() <= VALUE && is_value_alone(py, names) => {
+                    *value = *args.offset(count);
+                }
+                _ => place_named(py, &mut given, args, count, names)?,
+            }
         }
-        (table, Some(given))
+        Some(given)
+    }
+}
+
+/// Whether these names are `value` and nothing else.
+///
+/// # Safety
+/// As for `match_entry`.
+#[inline]
+unsafe fn is_value_alone(py: Python<'_>, names: *mut PyObject) -> bool {
+    // SAFETY: a tuple of interned names, of which one that is equal is the same.
+    unsafe {
+        ffi::PyTuple_GET_SIZE(names) == 1 && ffi::PyTuple_GET_ITEM(names, 0) == intern!(py, "value").as_ptr()
     }
 }
 
 /// Puts arguments that are given by name in their places.
+///
+/// # Safety
+/// As for `match_entry`.
 unsafe fn place_named(
     py: Python<'_>,
     given: &mut [*mut PyObject],
@@ -154,12 +189,11 @@ unsafe fn place_named(
     count: isize,
     names: *mut PyObject,
 ) -> Option<()> {
-    use pyo3::intern;
     let place_of = |name: *mut PyObject| {
         // The likeliest first.
         let is = |known: &Bound<'_, PyString>| known.as_ptr() == name;
         if is(intern!(py, "value")) {
-            Some(4)
+            Some(VALUE)
         } else if is(intern!(py, "headers")) {
             Some(3)
         } else if is(intern!(py, "host")) {
@@ -184,26 +218,38 @@ unsafe fn place_named(
     Some(())
 }
 
-/// A panic must become an exception, never the end of the interpreter.
-#[inline]
-fn guarded<T>(answer: impl FnOnce() -> Option<PyResult<T>>) -> Option<PyResult<T>> {
-    catch_unwind(AssertUnwindSafe(answer))
-        .unwrap_or_else(|_| Some(Err(PanicException::new_err("the matcher panicked"))))
-}
+/// An error that Python has been told.
+struct Raised;
 
 #[inline]
-fn returned(py: Python<'_>, answer: PyResult<Option<&Bound<'_, Match>>>) -> *mut PyObject {
-    match answer {
-        Ok(Some(answer)) => answer.clone().into_ptr(),
-        Ok(None) => py.None().into_ptr(),
-        Err(error) => raised(py, error),
-    }
+fn raise(py: Python<'_>) -> impl FnOnce(PyErr) -> Raised {
+    move |error| raised(py, error)
 }
 
 #[cold]
-fn raised(py: Python<'_>, error: PyErr) -> *mut PyObject {
+fn raised(py: Python<'_>, error: PyErr) -> Raised {
     error.restore(py);
-    std::ptr::null_mut()
+    Raised
+}
+
+/// What Python gets: the answer, or null with an error set. A panic must become an exception, never
+/// the end of the interpreter.
+#[inline]
+fn guarded<'a, 'py: 'a>(
+    py: Python<'py>,
+    answer: impl FnOnce() -> Option<Result<Option<&'a Bound<'py, Match>>, Raised>>,
+) -> Option<*mut PyObject> {
+    let given = || {
+        answer().map(|answer| match answer {
+            Ok(Some(answer)) => answer.clone().into_ptr(),
+            Ok(None) => py.None().into_ptr(),
+            Err(Raised) => std::ptr::null_mut(),
+        })
+    };
+    catch_unwind(AssertUnwindSafe(given)).unwrap_or_else(|_| {
+        let Raised = raised(py, PanicException::new_err("the matcher panicked"));
+        Some(std::ptr::null_mut())
+    })
 }
 
 /// Calls the method that PyO3 made.
@@ -220,12 +266,14 @@ unsafe fn otherwise(
         (Python::assume_attached(), if names.is_null() { 0 } else { ffi::PyTuple_GET_SIZE(names) })
     };
     let Some(method) = GENERAL.get(general).and_then(|method| method.get(py)) else {
-        return raised(py, pyo3::exceptions::PySystemError::new_err("the module is not ready"));
+        raised(py, PySystemError::new_err("the module is not ready"));
+        return std::ptr::null_mut();
     };
     let all = count.unsigned_abs() + extra.unsigned_abs();
     let mut with_self = [this; MOST];
     let Some(rest) = with_self.get_mut(1..=all) else {
-        return raised(py, pyo3::exceptions::PyTypeError::new_err("too many arguments"));
+        raised(py, PyTypeError::new_err("too many arguments"));
+        return std::ptr::null_mut();
     };
     // SAFETY: `args` holds so many objects; those of `with_self` live as long as this call.
     unsafe {
@@ -239,100 +287,54 @@ unsafe fn otherwise(
 ///
 /// # Safety
 /// Attached; these are objects that live through the call.
-#[expect(clippy::inline_always, reason = "a call of it is a tenth of a match in match_many")]
+#[expect(clippy::inline_always, reason = "a call of it is a tenth of a match")]
 #[inline(always)]
 unsafe fn rank(
-    py: Python<'_>,
-    table: &RouteTable,
+    table: Borrowed<'_, '_, RouteTable>,
     [path, host, method, headers]: [*mut PyObject; ASKED],
-) -> Option<PyResult<Option<u32>>> {
+) -> Option<Result<Option<u32>, Raised>> {
+    // SAFETY: as promised.
+    unsafe {
+        let host = if present(host).is_some() { utf8(host)? } else { b"" };
+        let request = Request { host, ..request(path, method)? };
+        let table = table.get();
+        match present(headers) {
+            None => Some(Ok(table.find(&request))),
+            Some(headers) => Some(with_headers(table, headers, request, |request| table.find(request))),
+        }
+    }
+}
+
+/// A request for a path by a method.
+///
+/// # Safety
+/// As for `rank`.
+#[expect(clippy::inline_always, reason = "as for `rank`")]
+#[inline(always)]
+unsafe fn request<'a>(path: *mut PyObject, method: *mut PyObject) -> Option<Request<'a>> {
     // SAFETY: as promised.
     unsafe {
         let target = utf8(path)?;
-        let host = if present(host).is_some() { utf8(host)? } else { b"" };
         let method = if present(method).is_some() { Some(utf8(method)?) } else { None };
-        let request = |headers| Request { target, host, method, scheme: None, port: None, headers };
-        let Some(headers) = present(headers) else { return Some(Ok(table.find(&request(&NoHeaders)))) };
-        let headers = Borrowed::from_ptr(py, headers);
-        let headers = match Source::of(&headers) {
-            Ok(source) => PyHeaders::new(source, table.header_names()),
-            Err(error) => return Some(Err(error)),
-        };
-        let rank = table.find(&request(&headers));
-        Some(headers.check().map(|()| rank))
+        Some(Request { target, host: b"", method, scheme: None, port: None, headers: &NoHeaders })
     }
 }
 
-/// A whole number of 64 bits.
+/// What is found for a request with these headers.
+///
+/// # Safety
+/// As for `rank`.
 #[inline]
-unsafe fn number(object: *mut PyObject) -> Option<u64> {
-    // SAFETY: an object.
-    unsafe {
-        if ffi::PyLong_Check(object) == 0 {
-            return None;
-        }
-        let number = ffi::PyLong_AsUnsignedLongLong(object);
-        if number == u64::MAX && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        Some(number)
-    }
-}
-
-/// The object, unless it is None.
-#[inline]
-unsafe fn present(object: *mut PyObject) -> Option<*mut PyObject> {
-    // SAFETY: an address is compared.
-    (object != unsafe { ffi::Py_None() }).then_some(object)
-}
-
-/// The text of a `str`; None for what is no str, and for one that is no UTF-8.
-#[inline]
-unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
-    // SAFETY: an object, which the caller keeps alive; a str keeps its UTF-8 as long as it lives.
-    unsafe {
-        if ffi::PyUnicode_Check(object) == 0 {
-            return None;
-        }
-        let mut size = 0;
-        let data = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut size);
-        if data.is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        Some(std::slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()))
-    }
-}
-
-/// The same for a request among many: a path, or a tuple.
-#[inline]
-pub fn rank_of(table: &RouteTable, request: &Bound<'_, PyAny>) -> Option<PyResult<Option<u32>>> {
-    let py = request.py();
-    let parts = request.cast::<PyTuple>().map_or(std::slice::from_ref(request), PyTupleMethods::as_slice);
-    if parts.len() > ASKED {
-        return None;
-    }
-    // SAFETY: an object that is there for good.
-    let none = unsafe { ffi::Py_None() };
-    let given = std::array::from_fn(|place| parts.get(place).map_or(none, Bound::as_ptr));
-    // SAFETY: the request keeps its parts alive.
-    unsafe { rank(py, table, given) }
-}
-
-/// A list of `count` answers, made in place.
-pub fn list_of<'py>(
-    py: Python<'py>,
-    count: usize,
-    mut answer: impl FnMut(usize) -> PyResult<Bound<'py, PyAny>>,
-) -> PyResult<Bound<'py, PyAny>> {
-    let size = isize::try_from(count)?;
-    // SAFETY: a new list or null with an error set.
-    let list = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(size)) }?;
-    for place in 0..size {
-        let item = answer(place.unsigned_abs())?.into_ptr();
-        // SAFETY: the place is in the list and empty; the list takes the reference over.
-        unsafe { ffi::PyList_SET_ITEM(list.as_ptr(), place, item) };
-    }
-    Ok(list)
+unsafe fn with_headers(
+    table: &RouteTable,
+    headers: *mut PyObject,
+    request: Request<'_>,
+    find: impl FnOnce(&Request<'_>) -> Option<u32>,
+) -> Result<Option<u32>, Raised> {
+    // SAFETY: as promised.
+    let headers = unsafe { Borrowed::from_ptr(Python::assume_attached(), headers) };
+    let py = headers.py();
+    let headers = PyHeaders::new(Source::of(&headers).map_err(raise(py))?, table.header_names());
+    let rank = find(&Request { headers: &headers, ..request });
+    headers.check().map(|()| rank).map_err(raise(py))
 }

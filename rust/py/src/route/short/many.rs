@@ -1,0 +1,96 @@
+//! The short way for many requests in one call.
+
+use super::read::{present, utf8};
+use super::{ASKED, Raised, request, with_headers};
+use crate::route::table::RouteTable;
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyTuple};
+use trimtab_core::route::{HostRules, Request, RouteTable as CoreTable};
+
+/// A list of one answer for each request; `longer` tells the rank where the short way cannot.
+pub fn answers_to<'py>(
+    table: &RouteTable,
+    requests: &Bound<'py, PyList>,
+    longer: impl Fn(&Bound<'py, PyAny>) -> PyResult<Option<u32>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = requests.py();
+    let mut hosts = Hosts { table: table.compiled(), known: None, rules: None };
+    list_of(py, requests.len(), |place| {
+        // Read where it stands each time: reading a header may run code that changes the list.
+        let request = requests.get_item(place)?;
+        let rank = match rank_of(table, &request, &mut hosts) {
+            Some(rank) => rank.map_err(|Raised| PyErr::fetch(py))?,
+            None => longer(&request)?,
+        };
+        let answer = table.answer(py, rank)?;
+        Ok(answer.map_or_else(|| py.None().into_bound(py), |answer| answer.clone().into_any()))
+    })
+}
+
+/// Looks a host up once for all requests in a row that have it: often it is the same object.
+struct Hosts<'t, 'py> {
+    table: &'t CoreTable,
+    /// The host of the request before. Kept, so that none that is made meanwhile has its address.
+    known: Option<Bound<'py, PyAny>>,
+    rules: Option<HostRules<'t>>,
+}
+
+impl<'py> Hosts<'_, 'py> {
+    /// The rank of the rule that gets a request for the host that this object names.
+    #[inline]
+    fn find(&mut self, host: Option<&Bound<'py, PyAny>>, request: &Request<'_>) -> Option<u32> {
+        if self.known.as_ref().map(Bound::as_ptr) != host.map(Bound::as_ptr) || host.is_none() {
+            let Some(rules) = self.table.host(request.host) else { return self.table.find(request) };
+            self.known = host.cloned();
+            self.rules = rules;
+        }
+        CoreTable::find_among(self.rules?, request)
+    }
+}
+
+/// The rank of the rule that gets a path, or a tuple; None when it is not what the short way reads.
+#[inline]
+fn rank_of<'py>(
+    table: &RouteTable,
+    asked: &Bound<'py, PyAny>,
+    hosts: &mut Hosts<'_, 'py>,
+) -> Option<Result<Option<u32>, Raised>> {
+    let parts = asked.cast::<PyTuple>().map_or(std::slice::from_ref(asked), PyTupleMethods::as_slice);
+    let (path, more) = parts.split_first()?;
+    if parts.len() > ASKED {
+        return None;
+    }
+    // SAFETY: an object that is there for good.
+    let none = unsafe { ffi::Py_None() };
+    let part = |place: usize| more.get(place).map_or(none, Bound::as_ptr);
+    let named = more.first();
+    // SAFETY: the request keeps its parts alive.
+    unsafe {
+        let host = if present(part(0)).is_some() { utf8(part(0))? } else { b"" };
+        let request = Request { host, ..request(path.as_ptr(), part(1))? };
+        match present(part(2)) {
+            None => Some(Ok(hosts.find(named, &request))),
+            Some(headers) => {
+                Some(with_headers(table, headers, request, |request| hosts.find(named, request)))
+            }
+        }
+    }
+}
+
+/// A list of `count` answers, made in place.
+fn list_of<'py>(
+    py: Python<'py>,
+    count: usize,
+    mut answer: impl FnMut(usize) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let size = isize::try_from(count)?;
+    // SAFETY: a new list or null with an error set.
+    let list = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyList_New(size)) }?;
+    for place in 0..size {
+        let item = answer(place.unsigned_abs())?.into_ptr();
+        // SAFETY: the place is in the list and empty; the list takes the reference over.
+        unsafe { ffi::PyList_SET_ITEM(list.as_ptr(), place, item) };
+    }
+    Ok(list)
+}

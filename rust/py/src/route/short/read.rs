@@ -1,0 +1,121 @@
+//! What objects of Python hold, read where it lies.
+
+use pyo3::ffi::{self, PyObject};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
+use std::ffi::{c_int, c_long};
+
+/// The object, unless it is None.
+#[inline]
+pub(super) fn present(object: *mut PyObject) -> Option<*mut PyObject> {
+    // SAFETY: an address is compared.
+    (object != unsafe { ffi::Py_None() }).then_some(object)
+}
+
+/// The text of a `str`; None for what is no str, and for one that is no UTF-8.
+///
+/// # Safety
+/// Attached; an object that the caller keeps alive as long as the text.
+#[expect(clippy::inline_always, reason = "a call of it is a tenth of a match")]
+#[inline(always)]
+pub(super) unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
+    // SAFETY: as promised.
+    unsafe { ascii(object).or_else(|| encoded(object)) }
+}
+
+/// The text of a `str` that is ASCII and holds it in itself, as nearly all do.
+///
+/// # Safety
+/// As for `utf8`.
+#[cfg(not(Py_3_14))]
+#[expect(clippy::inline_always, reason = "as for `utf8`")]
+#[inline(always)]
+unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
+    // SAFETY: what lies behind the head of a compact ASCII str is its text, for as long as it lives.
+    unsafe {
+        if ffi::PyUnicode_CheckExact(object) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0 {
+            return None;
+        }
+        let text = object.cast::<ffi::PyASCIIObject>().add(1).cast::<u8>();
+        Some(std::slice::from_raw_parts(text, ffi::PyUnicode_GET_LENGTH(object).unsigned_abs()))
+    }
+}
+
+/// From Python 3.14 on PyO3 does not say how a `str` holds its text.
+#[cfg(Py_3_14)]
+unsafe fn ascii<'a>(_: *mut PyObject) -> Option<&'a [u8]> {
+    None
+}
+
+/// # Safety
+/// As for `utf8`.
+#[cfg_attr(not(Py_3_14), inline(never))]
+unsafe fn encoded<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
+    // SAFETY: an object; a str keeps its UTF-8 as long as it lives.
+    unsafe {
+        if ffi::PyUnicode_Check(object) == 0 {
+            return None;
+        }
+        let mut size = 0;
+        let data = ffi::PyUnicode_AsUTF8AndSize(object, &raw mut size);
+        if data.is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Some(std::slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()))
+    }
+}
+
+/// The text of a `str`; None for what is no str, and for one that is no UTF-8.
+#[inline]
+pub fn utf8_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    // SAFETY: the object lives as long as the text.
+    unsafe { utf8(object.as_ptr()) }
+}
+
+/// Whether the item of `key` is the `str` of this text; None when there is no such item, or it is no
+/// plain str, or the dict could not be searched: then the long way has to tell.
+#[inline]
+pub fn has_item(dict: &Bound<'_, PyDict>, key: &Py<PyString>, text: &[u8]) -> Option<bool> {
+    // Without the GIL another thread may take the item away meanwhile.
+    if cfg!(Py_GIL_DISABLED) {
+        return None;
+    }
+    // SAFETY: a dict and a str; the item is only read before anything else runs.
+    unsafe {
+        let item = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
+        if item.is_null() {
+            if !ffi::PyErr_Occurred().is_null() {
+                ffi::PyErr_Clear();
+            }
+            return None;
+        }
+        ascii(item).map(|item| item == text)
+    }
+}
+
+/// A whole number of 64 bits.
+///
+/// # Safety
+/// Attached; an object.
+#[inline]
+pub(super) unsafe fn number(object: *mut PyObject) -> Option<u64> {
+    // SAFETY: as promised.
+    unsafe {
+        if ffi::PyLong_Check(object) == 0 {
+            return None;
+        }
+        // The quicker one for all but the largest numbers.
+        let mut overflow: c_int = 0;
+        let number: c_long = ffi::PyLong_AsLongAndOverflow(object, &raw mut overflow);
+        if overflow == 0 {
+            return u64::try_from(number).ok();
+        }
+        let number = ffi::PyLong_AsUnsignedLongLong(object);
+        if number == u64::MAX && !ffi::PyErr_Occurred().is_null() {
+            ffi::PyErr_Clear();
+            return None;
+        }
+        Some(number)
+    }
+}
