@@ -133,8 +133,9 @@ fn nested_paths() {
         header_rule(&"/a".repeat(100 - n % 100), "x", text(TextKind::Exact(format!("no{n}").into())))
     };
     measure("100 nested prefixes of 1000 failing rules", rules(MANY, crowded), &carrying);
-    let branching =
-        |n: usize| rule(PathMatch::prefix(&("/a".repeat(n / 2 + 1) + if n % 2 == 0 { "" } else { "b" })));
+    let branching = |n: usize| {
+        rule(PathMatch::prefix(&("/a".repeat(n / 2 + 1) + if n.is_multiple_of(2) { "" } else { "b" })))
+    };
     measure("nested prefixes that branch at each step", rules(depth, branching), &long);
 }
 

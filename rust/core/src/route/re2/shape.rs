@@ -201,10 +201,10 @@ fn repeated(repetition: &Repetition) -> Option<Vec<Row>> {
     if let HirKind::Class(class) = repetition.sub.kind() {
         return run_of(class, repetition.min, max).map(|piece| vec![vec![piece]]);
     }
-    if let (HirKind::Literal(literal), Some(_)) = (repetition.sub.kind(), repetition.max) {
-        if literal.0.len().saturating_mul(max as usize) > MAX_TEXT {
-            return None;
-        }
+    if let (HirKind::Literal(literal), Some(_)) = (repetition.sub.kind(), repetition.max)
+        && literal.0.len().saturating_mul(max as usize) > MAX_TEXT
+    {
+        return None;
     }
     if max > 8 {
         return None;

@@ -1,6 +1,6 @@
 //! Bytes: hashing, folding, comparing. All of it eight bytes at a time.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 /// What a bad index or an absent thing is called in the arrays of a table.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -115,34 +115,6 @@ pub(crate) fn position(text: &[u8], byte: u8) -> Option<usize> {
     memchr(byte, rest).map(|place| text.len() - rest.len() + place)
 }
 
-/// Where the path of a target ends and its query starts; `None` for a target with a `#` in it.
-pub(crate) fn split_target(target: &[u8]) -> Option<(&[u8], &[u8])> {
-    if target.len() <= 128 && is_plain(target) {
-        return Some((target, b""));
-    }
-    let Some(end) = memchr2(b'?', b'#', target) else { return Some((target, b"")) };
-    let (path, rest) = target.split_at_checked(end)?;
-    let query = rest.strip_prefix(b"?")?;
-    memchr(b'#', query).is_none().then_some((path, query))
-}
-
-/// Whether there is neither of both in a target, sixteen bytes at a time.
-#[inline]
-fn is_plain(target: &[u8]) -> bool {
-    let is_mark = |byte: &u8| *byte == b'?' || *byte == b'#';
-    let Some(last) = target.last_chunk::<16>() else { return !target.iter().any(is_mark) };
-    // The last sixteen bytes hold what is left after the others.
-    let mut marks = last.each_ref().map(is_mark);
-    let mut rest = target;
-    while let Some((chunk, after)) = rest.split_first_chunk::<16>() {
-        for (mark, byte) in marks.iter_mut().zip(chunk) {
-            *mark |= is_mark(byte);
-        }
-        rest = after;
-    }
-    !marks.iter().fold(false, |any, mark| any | mark)
-}
-
 /// How many bytes `a` and `b` have in common from their start.
 pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
     let mut done = 0;
@@ -211,17 +183,6 @@ mod tests {
         fn a_byte_is_found_where_it_is(text in "[abc]{0,70}", byte in b'a'..=b'd') {
             let text = text.as_bytes();
             prop_assert_eq!(position(text, byte), text.iter().position(|other| *other == byte));
-        }
-
-        #[test]
-        fn a_target_is_split_at_its_first_question_mark(target in "[/a]{0,70}[/a?#]{0,3}[/a?]{0,20}") {
-            let expected = match target.split_once('?') {
-                _ if target.contains('#') => None,
-                None => Some((target.as_str(), "")),
-                Some(parts) => Some(parts),
-            };
-            let expected = expected.map(|(path, query)| (path.as_bytes(), query.as_bytes()));
-            prop_assert_eq!(split_target(target.as_bytes()), expected);
         }
 
         #[test]

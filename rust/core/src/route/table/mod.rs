@@ -17,6 +17,7 @@ mod segment_trees;
 mod segments;
 mod served;
 mod shard;
+mod target;
 mod templates;
 mod trie;
 mod trie_build;
@@ -39,13 +40,14 @@ use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
 use build::{REGEX_LIMIT, check_regexes, number};
-use bytes::{NONE, split_target};
+use bytes::NONE;
 use hosts::HostIndex;
 use names::Names;
 use served::{Numbers, Served};
 use shard::{Shard, USUAL_RULES};
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use target::Target;
 
 /// The rules of a table in order, compiled: answers as [`super::LinearTable`] does, at any size.
 ///
@@ -246,38 +248,45 @@ impl RouteTable {
     /// The number of the rule that gets `request`, which is one for the host of these rules.
     #[must_use]
     pub fn find_among(rules: HostRules<'_>, request: &Request<'_>) -> Option<u32> {
-        rules.search(request, split_target(request.target)?, NONE)
+        let target = Target::plain(request.target).or_else(|| Target::split(request.target))?;
+        rules.search(request, target, NONE)
     }
 
     /// The number of the rule that gets `request`.
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
-        let asked = split_target(request.target)?;
-        let host = if self.ignore_port { without_port(request.host) } else { request.host };
-        match self.mode {
-            HostMode::Best => self.search(self.hosts.best(host)?, request, asked, NONE),
-            HostMode::InTurn => {
-                let mut found = None;
-                self.hosts.each(host, |place| {
-                    found = self.search(place, request, asked, NONE);
-                    found.is_some()
-                });
-                found
-            }
-            HostMode::Together => {
-                let mut best = NONE;
-                self.hosts.each(host, |place| {
-                    best = self.search(place, request, asked, best).unwrap_or(best);
-                    false
-                });
-                Some(best).filter(|best| *best != NONE)
-            }
+        match Target::plain(request.target) {
+            Some(target) => self.find_target(request, target),
+            None => self.find_split(request),
         }
     }
 
-    /// The number of the rule that gets `request` among those of a host, if it is less than `bound`.
-    fn search(&self, place: u32, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
-        self.rules_at(place)?.search(request, asked, bound)
+    /// The same where the target is more than a path. On its own: what both ways put together would
+    /// have to go through the memory.
+    #[inline(never)]
+    fn find_split(&self, request: &Request<'_>) -> Option<u32> {
+        self.find_target(request, Target::split(request.target)?)
+    }
+
+    #[inline]
+    fn find_target(&self, request: &Request<'_>, target: Target<'_>) -> Option<u32> {
+        let host = if self.ignore_port { without_port(request.host) } else { request.host };
+        if self.mode == HostMode::Best {
+            return self.rules_at(self.hosts.best(host)?)?.search(request, target, NONE);
+        }
+        self.find_in_turn(host, request, target)
+    }
+
+    /// The same where the rules of more than one host may count.
+    #[inline(never)]
+    fn find_in_turn(&self, host: &[u8], request: &Request<'_>, target: Target<'_>) -> Option<u32> {
+        let mut best = NONE;
+        self.hosts.each(host, |place| {
+            let found = self.rules_at(place).and_then(|rules| rules.search(request, target, best));
+            best = found.unwrap_or(best);
+            self.mode == HostMode::InTurn && found.is_some()
+        });
+        Some(best).filter(|best| *best != NONE)
     }
 
     #[inline]
@@ -318,9 +327,9 @@ impl RouteTable {
 
 impl HostRules<'_> {
     #[inline]
-    fn search(self, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
+    fn search(self, request: &Request<'_>, target: Target<'_>, bound: u32) -> Option<u32> {
         let Self { served, shard } = self;
         let bound = if bound == NONE { NONE } else { served.place_of(bound) };
-        shard.find(served.listed.index, request, asked, bound).and_then(|place| served.number(place))
+        shard.find(served.listed.index, request, target, bound).and_then(|place| served.number(place))
     }
 }

@@ -1,6 +1,6 @@
 //! What a rule asks besides the text that it is found by, in the order of what it costs to ask.
 
-use super::bytes::NONE;
+use super::bytes::{NONE, word};
 use super::names::Names;
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
@@ -73,11 +73,37 @@ pub(super) struct AllNeeds {
     pub values: Vec<u8>,
 }
 
+/// A short method in one word, with its length above it.
+const fn method_word(word: u64, length: usize) -> u64 {
+    word | (length as u64) << 56
+}
+
+const METHOD_WORDS: [u64; 16] = {
+    let (mut words, mut place) = ([0; 16], 0);
+    #[expect(clippy::indexing_slicing, reason = "the lengths of the arrays, at build time")]
+    while place < 16 {
+        let (mut word, mut at) = (0, METHODS[place].len());
+        while at > 0 {
+            at -= 1;
+            word = word << 8 | METHODS[place][at] as u64;
+        }
+        words[place] = method_word(word, METHODS[place].len());
+        place += 1;
+    }
+    words
+};
+
 /// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
+#[inline]
 fn method_place(method: &[u8]) -> Option<u8> {
-    let [first, second, ..] = method else { return None };
-    let place = first.wrapping_mul(5).wrapping_add(*second) % 16;
-    METHODS.get(usize::from(place)).is_some_and(|known| *known == method).then_some(place)
+    if !(2..8).contains(&method.len()) {
+        return None;
+    }
+    let word = word(method);
+    let place = (word.wrapping_mul(5).wrapping_add(word >> 8)) % 16;
+    let known = usize::try_from(place).ok().and_then(|place| METHOD_WORDS.get(place));
+    let is_known = known.is_some_and(|known| *known == method_word(word, method.len()));
+    is_known.then(|| u8::try_from(place).ok()).flatten()
 }
 
 /// What makes two conditions one.
@@ -251,10 +277,15 @@ impl AllNeeds {
     }
 
     /// The bit of a method; none for one that no rule names by a bit.
+    #[inline]
     pub(super) fn method_bit(&self, method: &[u8]) -> u16 {
-        let other = || self.other_methods.iter().position(|other| other.as_bytes() == method);
-        let place = method_place(method).or_else(|| OTHER_BITS.get(other()?).copied());
-        place.map_or(0, |place| 1 << place)
+        method_place(method).or_else(|| self.other_place(method)).map_or(0, |place| 1 << place)
+    }
+
+    #[inline(never)]
+    fn other_place(&self, method: &[u8]) -> Option<u8> {
+        let other = self.other_methods.iter().position(|other| other.as_bytes() == method);
+        OTHER_BITS.get(other?).copied()
     }
 
     #[inline]

@@ -1,14 +1,14 @@
 //! What is found out about one request, each thing once.
 
 use super::needs::{AllNeeds, Condition, GRPC, HTTP, HTTPS, NOT_REMEMBERED, REMEMBERED, Subject, UNUSUAL};
+use super::target::Target;
 use crate::route::{Request, Rule};
 
 /// A request with what has been found out about it.
 pub(super) struct Probe<'t, 'r> {
     pub all: &'t AllNeeds,
     pub request: &'r Request<'r>,
-    pub path: &'r [u8],
-    pub query: &'r [u8],
+    pub target: Target<'r>,
     /// The bit of its method, once it was asked for.
     method: Option<u16>,
     grpc: Option<bool>,
@@ -20,18 +20,8 @@ pub(super) struct Probe<'t, 'r> {
 
 impl<'t, 'r> Probe<'t, 'r> {
     #[inline]
-    pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
-        Self {
-            all,
-            request,
-            path,
-            query,
-            method: None,
-            grpc: None,
-            tried: false,
-            known: [0; 4],
-            held: [0; 4],
-        }
+    pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, target: Target<'r>) -> Self {
+        Self { all, request, target, method: None, grpc: None, tried: false, known: [0; 4], held: [0; 4] }
     }
 
     /// Whether the request passes the conditions of `rule`, but for those in `skip`.
@@ -116,7 +106,7 @@ impl<'t, 'r> Probe<'t, 'r> {
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }
             Subject::Query(_) => {
-                self.all.query(condition).is_some_and(|query| query.matches_query(self.query))
+                self.all.query(condition).is_some_and(|query| query.matches_query(self.target.query))
             }
         }
     }

@@ -13,6 +13,7 @@ use super::inside::Leads;
 use super::needs::Subject;
 use super::probe::Probe;
 use super::segment_trees::Walker;
+use super::target::slashes;
 use super::trie::{Backward, Folded, FoldedBackward, Forward, Visitor};
 use crate::route::header::parse_int;
 use crate::route::query::first_value;
@@ -55,7 +56,7 @@ impl<'t, 'r> Search<'t, 'r> {
 
     /// Looks the path up in an index.
     pub(super) fn path(&mut self, index: u32) {
-        let text = self.probe.path;
+        let text = self.probe.target.path;
         Within { search: self, text, path: None }.index(index);
     }
 }
@@ -68,13 +69,15 @@ impl Within<'_, '_, '_, '_> {
             return;
         };
         let text = self.text;
-        if index.exact != NONE {
-            if let Some(found) = parts.exact.find_text::<false>(index.exact, text) {
-                self.found(&found, text.len());
-            }
+        if index.exact != NONE
+            && let Some(found) = parts.exact.find_text::<false>(index.exact, text)
+        {
+            self.found(&found, text.len());
         }
         if index.segments != NONE {
-            parts.segments.walk(index.segments, text, self);
+            let is_path = self.path.is_none();
+            let slashes = if is_path { self.search.probe.target.slashes } else { slashes(text) };
+            parts.segments.walk(index.segments, text, slashes, self);
         }
         if index.starts != NONE {
             self.starts(index);
@@ -171,7 +174,7 @@ impl Within<'_, '_, '_, '_> {
 
     fn fits_all(&self, entry: &Entry, here: Reached) -> bool {
         self.fits(entry.here, self.text, here)
-            && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.path, path))
+            && self.path.is_none_or(|path| self.fits(entry.path, self.search.probe.target.path, path))
     }
 
     fn entries(&mut self, bucket: &Bucket, here: Reached) {
@@ -220,7 +223,7 @@ impl Within<'_, '_, '_, '_> {
 
     fn branch(&mut self, branch: &Branch, path: Reached) {
         let probe = &self.search.probe;
-        let (all, request, query) = (probe.all, probe.request, probe.query);
+        let (all, request, query) = (probe.all, probe.request, probe.target.query);
         match branch.subject {
             Subject::Header(number) => {
                 request.any_numbered(all.headers.name(number), number, &mut |value| {
@@ -252,11 +255,11 @@ impl Within<'_, '_, '_, '_> {
         if branch.index != NONE {
             within.index(branch.index);
         }
-        if branch.ranges != NONE {
-            if let Some(number) = parse_int(value) {
-                for bucket in within.search.parts.ranges.over(branch.ranges, number) {
-                    within.bucket(bucket, 0, 0);
-                }
+        if branch.ranges != NONE
+            && let Some(number) = parse_int(value)
+        {
+            for bucket in within.search.parts.ranges.over(branch.ranges, number) {
+                within.bucket(bucket, 0, 0);
             }
         }
     }

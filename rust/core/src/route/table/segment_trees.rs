@@ -137,10 +137,11 @@ pub(super) struct SegmentTrees {
 
 impl SegmentTrees {
     /// Tells `walker` what is known of each template that a text fits, the better ways first.
+    /// `slashes`: which of the first 64 bytes of the text are some.
     #[inline]
-    pub(super) fn walk(&self, root: u32, text: &[u8], walker: &mut impl Walker) {
+    pub(super) fn walk(&self, root: u32, text: &[u8], slashes: u64, walker: &mut impl Walker) {
         let root = self.slots.get(root as usize);
-        if let (Some(root), Some((segments, start))) = (root, Segments::of(text)) {
+        if let (Some(root), Some((segments, start))) = (root, Segments::of(text, slashes)) {
             self.walk_on(&root.step, &segments, start, walker);
         }
     }
@@ -285,10 +286,10 @@ impl SegmentTrees {
 
     /// A step with what ends there. `None` when there are too many.
     pub(super) fn ending(&mut self, step: Step, ended: &[Ended]) -> Option<Step> {
-        if let [only] = ended {
-            if let Some(last) = step.last(only) {
-                return Some(last);
-            }
+        if let [only] = ended
+            && let Some(last) = step.last(only)
+        {
+            return Some(last);
         }
         let mut step = step;
         for one in ended {

@@ -1,8 +1,8 @@
 //! Texts that are cut at their slashes, and the keys of what lies between them.
 
-use super::bytes::{FACTOR, mix, word};
+use super::bytes::{FACTOR, mix};
+use super::target::{short, slashes};
 use std::ops::Range;
-use wide::u8x16;
 
 /// A segment in two words that are compared at once: at the upper end its bytes, at the lower one its
 /// length and one. One that does not fit is told by its hash, and by its bytes then.
@@ -119,13 +119,6 @@ const fn halves(bytes: u128) -> (u64, u64) {
     (bytes as u64, (bytes >> 64) as u64)
 }
 
-/// Fewer than sixteen bytes.
-#[inline(never)]
-fn short(bytes: &[u8]) -> u128 {
-    let (low, high) = bytes.split_at(bytes.len().min(8));
-    u128::from(word(low)) | u128::from(word(high)) << 64
-}
-
 /// A text that begins with a slash, and with each one after it a segment: `/a//b` is `a`, nothing and
 /// `b`.
 #[derive(Debug, Clone, Copy)]
@@ -142,13 +135,11 @@ pub(super) struct Cursor {
 }
 
 impl<'x> Segments<'x> {
-    /// `None` for a text that does not begin with a slash.
+    /// `None` for a text that does not begin with a slash; `slashes` are those among its first 64 bytes.
     #[inline]
-    pub(super) fn of(bytes: &'x [u8]) -> Option<(Self, Cursor)> {
-        bytes.first().filter(|first| **first == b'/')?;
-        let segments = Self { text: Text::new(bytes) };
-        let slashes = segments.slashes(0);
-        Some((segments, Cursor { at: 0, slashes: slashes & !1 }))
+    pub(super) fn of(bytes: &'x [u8], slashes: u64) -> Option<(Self, Cursor)> {
+        let starts = slashes & 1 == 1;
+        starts.then(|| (Self { text: Text::new(bytes) }, Cursor { at: 0, slashes: slashes & !1 }))
     }
 
     #[inline]
@@ -176,10 +167,11 @@ impl<'x> Segments<'x> {
     fn beyond(&self, mut from: usize) -> (usize, u64) {
         loop {
             from += 64;
-            if from >= self.text.bytes.len() {
+            let rest = self.text.bytes.get(from..).unwrap_or_default();
+            if rest.is_empty() {
                 return (self.text.bytes.len(), 0);
             }
-            let slashes = self.slashes(from);
+            let slashes = slashes(rest);
             if slashes != 0 {
                 return (from + slashes.trailing_zeros() as usize, slashes);
             }
@@ -195,29 +187,6 @@ impl<'x> Segments<'x> {
     pub(super) fn short_key(&self, segment: &Range<usize>) -> Option<Key> {
         self.text.key(segment)
     }
-
-    /// Which of the next 64 bytes are slashes, a bit for each, the first one lowest.
-    #[inline]
-    fn slashes(&self, from: usize) -> u64 {
-        let mut rest = self.text.bytes.get(from..).unwrap_or_default();
-        let (mut found, mut place) = (0, 0);
-        while let Some((block, after)) = rest.split_first_chunk() {
-            found |= u64::from(slashes(*block)) << place;
-            (rest, place) = (after, place + 16);
-            if place == 64 {
-                return found;
-            }
-        }
-        // What is left, with what is before it shifted out.
-        let left = u64::from(slashes(self.text.before(self.text.bytes.len()).to_le_bytes()));
-        found | left >> (16 - rest.len()) << place
-    }
-}
-
-/// Which of sixteen bytes are slashes.
-#[inline]
-fn slashes(block: [u8; 16]) -> u32 {
-    u8x16::new(block).simd_eq(u8x16::splat(b'/')).to_bitmask()
 }
 
 #[cfg(test)]
@@ -228,7 +197,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_text_is_cut_at_its_slashes(text in "(/[ab]{0,3}|/[ab]{0,40}|/a{60,70}){1,20}") {
-            let (segments, mut cursor) = Segments::of(text.as_bytes()).unwrap();
+            let (segments, mut cursor) = Segments::of(text.as_bytes(), slashes(text.as_bytes())).unwrap();
             for part in text.split('/').skip(1) {
                 prop_assert!(!segments.is_end(cursor));
                 let (segment, next) = segments.next(cursor);
@@ -251,6 +220,7 @@ mod tests {
 
     #[test]
     fn what_begins_with_no_slash_is_not_cut() {
-        assert!(Segments::of(b"").is_none() && Segments::of(b"a/b").is_none());
+        let cut = |text| Segments::of(text, slashes(text)).is_some();
+        assert!(!cut(b"") && !cut(b"a/b") && cut(b"/"));
     }
 }

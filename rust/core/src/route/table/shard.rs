@@ -9,6 +9,7 @@ use super::names::Names;
 use super::needs::AllNeeds;
 use super::probe::Probe;
 use super::search::Search;
+use super::target::Target;
 use crate::route::Rule;
 use crate::route::request::Request;
 use std::sync::Arc;
@@ -61,10 +62,10 @@ impl Shard {
         &self,
         index: u32,
         request: &Request<'_>,
-        (path, query): (&[u8], &[u8]),
+        target: Target<'_>,
         bound: u32,
     ) -> Option<u32> {
-        let probe = Probe::new(&self.compiled.needs, request, path, query);
+        let probe = Probe::new(&self.compiled.needs, request, target);
         let mut search = Search::new(&self.compiled.parts, probe, bound);
         search.path(index);
         Some(search.best()).filter(|best| *best != bound && *best != NONE)

@@ -241,6 +241,7 @@ mod tests {
     use super::super::exact::Found;
     use super::super::needs::AllNeeds;
     use super::super::segment_trees::{SegmentTrees, Walker};
+    use super::super::target::slashes;
     use super::*;
     use crate::route::Rule;
     use proptest::prelude::*;
@@ -304,7 +305,7 @@ mod tests {
 
     fn found(trees: &SegmentTrees, root: u32, text: &str) -> BTreeSet<u32> {
         let mut all = All::default();
-        trees.walk(root, text.as_bytes(), &mut all);
+        trees.walk(root, text.as_bytes(), slashes(text.as_bytes()), &mut all);
         all.0
     }
 

@@ -295,10 +295,10 @@ impl Tries {
         let first = extra.stops as usize;
         let stops = self.stops.get(first..first + extra.stop_count as usize).unwrap_or_default();
         let passed = stops.partition_point(|stop| stop.at as usize <= along);
-        if let Some(stop) = passed.checked_sub(1).and_then(|last| stops.get(last)) {
-            if stop.best < visitor.best() {
-                visitor.offer(stop.best);
-            }
+        if let Some(stop) = passed.checked_sub(1).and_then(|last| stops.get(last))
+            && stop.best < visitor.best()
+        {
+            visitor.offer(stop.best);
         }
     }
 

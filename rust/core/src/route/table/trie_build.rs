@@ -77,10 +77,10 @@ impl Builder<'_> {
             self.fill(&keys, next, &mut work)?;
         }
         self.raise_ranks(root);
-        if let Some(key) = keys.iter().find(|key| key.text.contains(&ESCAPE)) {
-            if self.ways(root) > MAX_WAYS {
-                return Err(TooLarge::Crossing(self.rule_name(key.item.rank)));
-            }
+        if let Some(key) = keys.iter().find(|key| key.text.contains(&ESCAPE))
+            && self.ways(root) > MAX_WAYS
+        {
+            return Err(TooLarge::Crossing(self.rule_name(key.item.rank)));
         }
         Ok(root)
     }

@@ -1,0 +1,96 @@
+//! The target of a request, split into path and query, and what is seen of the path on the way.
+
+use super::bytes::word;
+use memchr::{memchr, memchr2};
+use wide::u8x16;
+
+/// A target that is looked up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Target<'r> {
+    pub path: &'r [u8],
+    pub query: &'r [u8],
+    /// Which of the first 64 bytes of the path are slashes.
+    pub slashes: u64,
+}
+
+impl<'r> Target<'r> {
+    /// `None` for one that is more than a path.
+    #[inline]
+    pub(super) fn plain(target: &'r [u8]) -> Option<Self> {
+        let (slashes, is_plain) = scan(target);
+        is_plain.then_some(Self { path: target, query: b"", slashes })
+    }
+
+    /// `None` for one with a `#` in it.
+    pub(super) fn split(target: &'r [u8]) -> Option<Self> {
+        let end = memchr2(b'?', b'#', target).unwrap_or(target.len());
+        let (path, rest) = target.split_at_checked(end)?;
+        let query = if rest.is_empty() { rest } else { rest.strip_prefix(b"?")? };
+        memchr(b'#', query).is_none().then_some(Self { path, query, slashes: slashes(path) })
+    }
+}
+
+/// Which of the first 64 bytes of a text are slashes, a bit for each, the first one lowest.
+#[inline]
+pub(super) fn slashes(text: &[u8]) -> u64 {
+    scan(text.get(..64).unwrap_or(text)).0
+}
+
+/// The same, and whether there is neither `?` nor `#` in all of it.
+#[expect(clippy::inline_always, reason = "a call costs as much as to look at a short path")]
+#[inline(always)]
+fn scan(text: &[u8]) -> (u64, bool) {
+    let (mut slashes, mut marks) = (0, u8x16::ZERO);
+    let mut see = |block: [u8; 16], place: usize| {
+        let block = u8x16::new(block);
+        let is = |byte| block.simd_eq(u8x16::splat(byte));
+        marks |= is(b'?') | is(b'#');
+        if place < 64 {
+            slashes |= u64::from(is(b'/').to_bitmask()) << place;
+        }
+    };
+    let (mut rest, mut place) = (text, 0);
+    while let Some((block, after)) = rest.split_first_chunk() {
+        see(*block, place);
+        (rest, place) = (after, place + 16);
+    }
+    if !rest.is_empty() {
+        match text.last_chunk() {
+            // Some of these bytes are seen again.
+            Some(block) => see(*block, text.len() - 16),
+            None => see(short(text).to_le_bytes(), 0),
+        }
+    }
+    (slashes, marks.to_bitmask() == 0)
+}
+
+/// Fewer than sixteen bytes, zeros behind them.
+pub(super) fn short(bytes: &[u8]) -> u128 {
+    let (low, high) = bytes.split_at(bytes.len().min(8));
+    u128::from(word(low)) | u128::from(word(high)) << 64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_target_is_split_at_its_first_question_mark(target in "[/a]{0,70}[/a?#]{0,3}[/a?]{0,20}") {
+            let expected = match target.split_once('?') {
+                _ if target.contains('#') => None,
+                None => Some((target.as_str(), "")),
+                Some(parts) => Some(parts),
+            };
+            let expected = expected.map(|(path, query)| {
+                let slashes = path.bytes().take(64).enumerate().filter(|(_, byte)| *byte == b'/');
+                let slashes = slashes.fold(0, |all, (place, _)| all | 1_u64 << place);
+                Target { path: path.as_bytes(), query: query.as_bytes(), slashes }
+            });
+            prop_assert_eq!(Target::split(target.as_bytes()), expected);
+            let expected = expected.filter(|expected| expected.path.len() == target.len());
+            prop_assert_eq!(Target::plain(target.as_bytes()), expected);
+        }
+    }
+}
