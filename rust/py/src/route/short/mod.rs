@@ -3,11 +3,13 @@
 //!
 //! All `unsafe` of this binding is in this folder.
 
+mod dict;
 mod many;
 mod read;
 
+pub use dict::has_item;
 pub use many::answers_to;
-pub use read::{has_item, utf8_of};
+pub use read::utf8_of;
 
 use super::headers::{PyHeaders, Source};
 use super::matched::Match;
@@ -87,7 +89,10 @@ unsafe extern "C" fn match_entry(
     let table = unsafe { table(&this) };
     let answer = guarded(table.py(), || {
         // SAFETY: as promised; arguments live as long as the call.
-        let rank = unsafe { rank(table, arguments::<ASKED>(table.py(), args, count, names)?) }?;
+        let rank = unsafe {
+            let given = arguments::<ASKED>(table.py(), args, count, names)?;
+            rank(table.get(), given, |request| table.get().find(request))
+        }?;
         Some(rank.and_then(|rank| table.get().answer(table.py(), rank).map_err(raise(table.py()))))
     });
     // SAFETY: as promised.
@@ -115,7 +120,8 @@ unsafe extern "C" fn route_entry(
                 Some(value) => Some(number(value)?),
                 None => None,
             };
-            (value, rank(table, [path, host, method, headers])?)
+            let asked = [path, host, method, headers];
+            (value, rank(table.get(), asked, |request| table.get().find(request))?)
         };
         Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value).map_err(raise(table.py()))))
     });
@@ -282,59 +288,33 @@ unsafe fn otherwise(
     }
 }
 
-/// The rank of the rule that gets the request of path, host, method, headers; None when they are not
-/// what the short way reads.
+/// The rank of the rule that gets the request of path, host, method, headers, which `find` looks for;
+/// None when they are not what the short way reads.
 ///
 /// # Safety
 /// Attached; these are objects that live through the call.
 #[expect(clippy::inline_always, reason = "a call of it is a tenth of a match")]
 #[inline(always)]
 unsafe fn rank(
-    table: Borrowed<'_, '_, RouteTable>,
+    table: &RouteTable,
     [path, host, method, headers]: [*mut PyObject; ASKED],
+    find: impl FnOnce(&Request<'_>) -> Option<u32>,
 ) -> Option<Result<Option<u32>, Raised>> {
     // SAFETY: as promised.
     unsafe {
-        let host = if present(host).is_some() { utf8(host)? } else { b"" };
-        let request = Request { host, ..request(path, method)? };
-        let table = table.get();
-        match present(headers) {
-            None => Some(Ok(table.find(&request))),
-            Some(headers) => Some(with_headers(table, headers, request, |request| table.find(request))),
-        }
-    }
-}
-
-/// A request for a path by a method.
-///
-/// # Safety
-/// As for `rank`.
-#[expect(clippy::inline_always, reason = "as for `rank`")]
-#[inline(always)]
-unsafe fn request<'a>(path: *mut PyObject, method: *mut PyObject) -> Option<Request<'a>> {
-    // SAFETY: as promised.
-    unsafe {
         let target = utf8(path)?;
+        let host = if present(host).is_some() { utf8(host)? } else { b"" };
         let method = if present(method).is_some() { Some(utf8(method)?) } else { None };
-        Some(Request { target, host: b"", method, scheme: None, port: None, headers: &NoHeaders })
+        // Made where it is used: to copy what was just written takes longer than to write it.
+        let request = |headers| Request { target, host, method, scheme: None, port: None, headers };
+        let Some(headers) = present(headers) else { return Some(Ok(find(&request(&NoHeaders)))) };
+        let headers = Borrowed::from_ptr(Python::assume_attached(), headers);
+        let py = headers.py();
+        let headers = match Source::of(&headers) {
+            Ok(source) => PyHeaders::new(source, table.header_names()),
+            Err(error) => return Some(Err(raised(py, error))),
+        };
+        let rank = find(&request(&headers));
+        Some(headers.check().map(|()| rank).map_err(raise(py)))
     }
-}
-
-/// What is found for a request with these headers.
-///
-/// # Safety
-/// As for `rank`.
-#[inline]
-unsafe fn with_headers(
-    table: &RouteTable,
-    headers: *mut PyObject,
-    request: Request<'_>,
-    find: impl FnOnce(&Request<'_>) -> Option<u32>,
-) -> Result<Option<u32>, Raised> {
-    // SAFETY: as promised.
-    let headers = unsafe { Borrowed::from_ptr(Python::assume_attached(), headers) };
-    let py = headers.py();
-    let headers = PyHeaders::new(Source::of(&headers).map_err(raise(py))?, table.header_names());
-    let rank = find(&Request { headers: &headers, ..request });
-    headers.check().map(|()| rank).map_err(raise(py))
 }

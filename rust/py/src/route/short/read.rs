@@ -2,7 +2,6 @@
 
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
 use std::ffi::{c_int, c_long};
 
 /// The object, unless it is None.
@@ -30,7 +29,7 @@ pub(super) unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 #[cfg(not(Py_3_14))]
 #[expect(clippy::inline_always, reason = "as for `utf8`")]
 #[inline(always)]
-unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
+pub(super) unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
     // SAFETY: what lies behind the head of a compact ASCII str is its text, for as long as it lives.
     unsafe {
         if ffi::PyUnicode_CheckExact(object) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0 {
@@ -43,7 +42,7 @@ unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 
 /// From Python 3.14 on PyO3 does not say how a `str` holds its text.
 #[cfg(Py_3_14)]
-unsafe fn ascii<'a>(_: *mut PyObject) -> Option<&'a [u8]> {
+pub(super) unsafe fn ascii<'a>(_: *mut PyObject) -> Option<&'a [u8]> {
     None
 }
 
@@ -71,27 +70,6 @@ unsafe fn encoded<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 pub fn utf8_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     // SAFETY: the object lives as long as the text.
     unsafe { utf8(object.as_ptr()) }
-}
-
-/// Whether the item of `key` is the `str` of this text; None when there is no such item, or it is no
-/// plain str, or the dict could not be searched: then the long way has to tell.
-#[inline]
-pub fn has_item(dict: &Bound<'_, PyDict>, key: &Py<PyString>, text: &[u8]) -> Option<bool> {
-    // Without the GIL another thread may take the item away meanwhile.
-    if cfg!(Py_GIL_DISABLED) {
-        return None;
-    }
-    // SAFETY: a dict and a str; the item is only read before anything else runs.
-    unsafe {
-        let item = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
-        if item.is_null() {
-            if !ffi::PyErr_Occurred().is_null() {
-                ffi::PyErr_Clear();
-            }
-            return None;
-        }
-        ascii(item).map(|item| item == text)
-    }
 }
 
 /// A whole number of 64 bits.
