@@ -227,7 +227,7 @@ impl Headers for PyHeaders<'_, '_> {
 
     fn has(&self, number: u32, name: &str, value: &[u8]) -> bool {
         if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number as usize)) {
-            if let Some(has) = has_item(dict, key, value) {
+            if let Some(has) = has_item(dict, key, name.as_bytes(), value) {
                 return has;
             }
         }

@@ -1,16 +1,17 @@
 //! Headers in a dict, found where they lie.
 
-use super::read::ascii;
+use super::read::{ascii, same};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-/// Whether the item of `key`, which is interned, is the `str` of this text; None when the long way has
-/// to tell: there is no such item, it is no plain str, or the dict is none of headers as most are.
+/// Whether the item of `key`, which is interned and has this name, is the `str` of this text; None when
+/// the long way has to tell: there is no such item, it is no plain str, or the dict is none of headers
+/// as most are.
 #[inline]
-pub fn has_item(dict: &Bound<'_, PyDict>, key: &Py<PyString>, text: &[u8]) -> Option<bool> {
+pub fn has_item(dict: &Bound<'_, PyDict>, key: &Py<PyString>, name: &[u8], text: &[u8]) -> Option<bool> {
     // SAFETY: a dict and a str; the item is only read, and before anything else runs.
-    unsafe { ascii(item(dict.as_ptr(), key.as_ptr())?).map(|item| item == text) }
+    unsafe { ascii(item(dict.as_ptr(), key.as_ptr(), name)?).map(|item| same(item, text)) }
 }
 
 /// What stands before the places and the entries of a dict.
@@ -33,7 +34,8 @@ const STR: u8 = 1;
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 const IN_BYTES: u8 = 7;
 
-/// The item of a key in a small dict of `str`, as CPython 3.11 to 3.13 lay it out.
+/// The item of a key in a small dict of `str`, as CPython 3.11 to 3.13 lay it out; `text` is that of the
+/// key.
 ///
 /// To ask Python for three headers takes longer than all else that is done for them, most of it on
 /// the way to the place that is read here.
@@ -42,7 +44,7 @@ const IN_BYTES: u8 = 7;
 /// Attached; a dict and an interned `str`.
 #[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
 #[inline]
-unsafe fn item(dict: *mut PyObject, key: *mut PyObject) -> Option<*mut PyObject> {
+unsafe fn item(dict: *mut PyObject, key: *mut PyObject, text: &[u8]) -> Option<*mut PyObject> {
     // SAFETY: the layout, and that whoever changes a dict has the GIL. An interned str knows its hash.
     // The number of an entry that was filled is not negative; there is a place without one.
     unsafe {
@@ -58,7 +60,8 @@ unsafe fn item(dict: *mut PyObject, key: *mut PyObject) -> Option<*mut PyObject>
         loop {
             let number = usize::try_from(*places.add(place)).ok()?;
             let [name, item] = *entries.add(number);
-            if name == key || (hash == self::hash(name) && is(name, key)) {
+            let is = |name| hash == self::hash(name) && ascii(name).is_some_and(|name| same(name, text));
+            if name == key || is(name) {
                 return Some(item);
             }
             rest >>= 5;
@@ -76,19 +79,10 @@ unsafe fn hash(text: *mut PyObject) -> usize {
     usize::from_ne_bytes(unsafe { (*text.cast::<ffi::PyASCIIObject>()).hash }.to_ne_bytes())
 }
 
-/// # Safety
-/// As for `item`: both are `str`.
-#[cfg(not(any(Py_3_14, Py_GIL_DISABLED)))]
-#[inline]
-unsafe fn is(name: *mut PyObject, key: *mut PyObject) -> bool {
-    // SAFETY: as promised.
-    unsafe { ascii(name).is_some_and(|name| ascii(key) == Some(name)) }
-}
-
 /// Later versions are asked. Without the GIL another thread may take the item away while it is read.
 #[cfg(any(Py_3_14, Py_GIL_DISABLED))]
 #[inline]
-unsafe fn item(dict: *mut PyObject, key: *mut PyObject) -> Option<*mut PyObject> {
+unsafe fn item(dict: *mut PyObject, key: *mut PyObject, _: &[u8]) -> Option<*mut PyObject> {
     if cfg!(Py_GIL_DISABLED) {
         return None;
     }

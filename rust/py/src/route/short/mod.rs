@@ -21,7 +21,7 @@ use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
-use read::{number, present, utf8};
+use read::{length, number, present, utf8};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trimtab_core::route::{NoHeaders, Request};
@@ -153,7 +153,7 @@ unsafe fn arguments<const N: usize>(
 ) -> Option<[*mut PyObject; N]> {
     // SAFETY: as promised; None is there for good.
     unsafe {
-        let positional = std::slice::from_raw_parts(args, count.unsigned_abs());
+        let positional = std::slice::from_raw_parts(args, length(count));
         if positional.len() > N {
             return None;
         }
@@ -215,7 +215,7 @@ unsafe fn place_named(
     unsafe {
         for at in 0..ffi::PyTuple_GET_SIZE(names) {
             let place: usize = place_of(ffi::PyTuple_GET_ITEM(names, at))?;
-            if place < count.unsigned_abs() {
+            if place < length(count) {
                 return None;
             }
             *given.get_mut(place)? = *args.offset(count + at);
@@ -275,7 +275,7 @@ unsafe fn otherwise(
         raised(py, PySystemError::new_err("the module is not ready"));
         return std::ptr::null_mut();
     };
-    let all = count.unsigned_abs() + extra.unsigned_abs();
+    let all = length(count) + length(extra);
     let mut with_self = [this; MOST];
     let Some(rest) = with_self.get_mut(1..=all) else {
         raised(py, PyTypeError::new_err("too many arguments"));
@@ -284,7 +284,7 @@ unsafe fn otherwise(
     // SAFETY: `args` holds so many objects; those of `with_self` live as long as this call.
     unsafe {
         rest.copy_from_slice(std::slice::from_raw_parts(args, all));
-        ffi::PyObject_Vectorcall(method.as_ptr(), with_self.as_ptr(), count.unsigned_abs() + 1, names)
+        ffi::PyObject_Vectorcall(method.as_ptr(), with_self.as_ptr(), length(count) + 1, names)
     }
 }
 
@@ -310,10 +310,11 @@ unsafe fn rank(
         let Some(headers) = present(headers) else { return Some(Ok(find(&request(&NoHeaders)))) };
         let headers = Borrowed::from_ptr(Python::assume_attached(), headers);
         let py = headers.py();
-        let headers = match Source::of(&headers) {
-            Ok(source) => PyHeaders::new(source, table.header_names()),
+        let source = match Source::of(&headers) {
+            Ok(source) => source,
             Err(error) => return Some(Err(raised(py, error))),
         };
+        let headers = PyHeaders::new(source, table.header_names());
         let rank = find(&request(&headers));
         Some(headers.check().map(|()| rank).map_err(raise(py)))
     }

@@ -4,6 +4,28 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use std::ffi::{c_int, c_long};
 
+/// A length as Python has it.
+#[expect(clippy::cast_sign_loss, reason = "no length is negative")]
+#[inline]
+pub(super) fn length(length: isize) -> usize {
+    length as usize
+}
+
+/// Whether two texts are the same. Those of headers are short: the first and the last bytes of them
+/// are mostly all of them.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            4..8 => ends::<4>(a, b),
+            8..=16 => ends::<8>(a, b),
+            _ => a == b,
+        }
+}
+
 /// The object, unless it is None.
 #[inline]
 pub(super) fn present(object: *mut PyObject) -> Option<*mut PyObject> {
@@ -36,7 +58,7 @@ pub(super) unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
             return None;
         }
         let text = object.cast::<ffi::PyASCIIObject>().add(1).cast::<u8>();
-        Some(std::slice::from_raw_parts(text, ffi::PyUnicode_GET_LENGTH(object).unsigned_abs()))
+        Some(std::slice::from_raw_parts(text, length(ffi::PyUnicode_GET_LENGTH(object))))
     }
 }
 
@@ -61,7 +83,7 @@ unsafe fn encoded<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
             ffi::PyErr_Clear();
             return None;
         }
-        Some(std::slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()))
+        Some(std::slice::from_raw_parts(data.cast::<u8>(), length(size)))
     }
 }
 
