@@ -11,7 +11,7 @@ pub use dict::has_item;
 pub use many::answers_to;
 pub use read::utf8_of;
 
-use super::headers::{PyHeaders, Source};
+use super::headers::PyHeaders;
 use super::matched::Match;
 use super::table::RouteTable;
 use pyo3::exceptions::{PySystemError, PyTypeError};
@@ -310,11 +310,10 @@ unsafe fn rank(
         let Some(headers) = present(headers) else { return Some(Ok(find(&request(&NoHeaders)))) };
         let headers = Borrowed::from_ptr(Python::assume_attached(), headers);
         let py = headers.py();
-        let source = match Source::of(&headers) {
-            Ok(source) => source,
+        let mut headers = match PyHeaders::of(&headers, table.header_names()) {
+            Ok(headers) => headers,
             Err(error) => return Some(Err(raised(py, error))),
         };
-        let headers = PyHeaders::new(source, table.header_names());
         let rank = find(&request(&headers));
         Some(headers.check().map(|()| rank).map_err(raise(py)))
     }
