@@ -7,8 +7,9 @@ use pyo3::{PyTraverseError, PyVisit};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// How many rules stand together: about as many as there are chunks in a large table.
-const CHUNK: usize = 256;
+/// How many rules stand together. To share a rule costs many times what it costs to share a chunk, so
+/// that in a large table there are more chunks than rules in one.
+const CHUNK: usize = 64;
 
 /// Rules by their numbers, and the answers that name them, each made when it is first given: a rule
 /// that nobody asks for costs no object. They stand in chunks, which tables that were made from one

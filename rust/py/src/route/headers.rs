@@ -21,18 +21,17 @@ pub struct PyHeaders<'a, 'py> {
     names: &'a [Py<PyString>],
     /// What was found when all headers were gone through: pairs when one is asked for, a dict only
     /// when a name in it is no lower-case str, and so may stand for one that is not found.
-    read: OnceCell<Read<'py>>,
+    read: OnceCell<Box<Read<'py>>>,
     /// Whether all names in the dict are lower-case str: then one that is not found is not there.
     plain: Cell<Option<bool>>,
     /// What went wrong first while reading; whoever matched asks for it afterwards.
-    error: OnceCell<PyErr>,
+    error: OnceCell<Box<PyErr>>,
 }
 
 /// How headers were given.
-pub enum Source<'a, 'py> {
-    /// As a dict.
+enum Source<'a, 'py> {
     Dict(&'a Bound<'py, PyDict>),
-    /// As a list or tuple of pairs, or what gives one.
+    /// A list or tuple of pairs, or what gives one.
     Pairs(Cow<'a, Value<'py>>),
 }
 
@@ -51,15 +50,7 @@ enum Single<V> {
 }
 
 impl<'a, 'py> Source<'a, 'py> {
-    /// A dict, another mapping, or a list or tuple of pairs.
-    #[inline]
-    pub fn of(headers: &'a Value<'py>) -> PyResult<Self> {
-        match headers.cast::<PyDict>() {
-            Ok(dict) => Ok(Self::Dict(dict)),
-            Err(_) => Self::other(headers),
-        }
-    }
-
+    /// What is no dict: another mapping, or a list or tuple of pairs.
     #[inline(never)]
     fn other(headers: &'a Value<'py>) -> PyResult<Self> {
         if headers.is_instance_of::<PyList>() || headers.is_instance_of::<PyTuple>() {
@@ -101,22 +92,31 @@ impl<'a, 'py> Source<'a, 'py> {
 }
 
 impl<'a, 'py> PyHeaders<'a, 'py> {
-    /// Headers that were given in one of the ways that frameworks have.
+    /// Headers that were given in one of the ways that frameworks have: a dict, another mapping, or a
+    /// list or tuple of pairs.
     #[inline]
-    pub fn new(source: Source<'a, 'py>, names: &'a [Py<PyString>]) -> Self {
+    pub fn of(headers: &'a Value<'py>, names: &'a [Py<PyString>]) -> PyResult<Self> {
+        match headers.cast::<PyDict>() {
+            Ok(dict) => Ok(Self::new(Source::Dict(dict), names)),
+            Err(_) => Source::other(headers).map(|source| Self::new(source, names)),
+        }
+    }
+
+    #[inline]
+    fn new(source: Source<'a, 'py>, names: &'a [Py<PyString>]) -> Self {
         Self { source, names, read: OnceCell::new(), plain: Cell::new(None), error: OnceCell::new() }
     }
 
     /// What went wrong while reading, if anything did.
     #[inline]
-    pub fn check(self) -> PyResult<()> {
-        self.error.into_inner().map_or(Ok(()), Err)
+    pub fn check(&mut self) -> PyResult<()> {
+        self.error.take().map_or(Ok(()), |error| Err(*error))
     }
 
     /// The answer, or what it is when reading went wrong.
     fn or_keep<T>(&self, answer: PyResult<T>, otherwise: T) -> T {
         answer.unwrap_or_else(|error| {
-            let _ = self.error.set(error);
+            let _ = self.error.set(Box::new(error));
             otherwise
         })
     }
@@ -143,7 +143,7 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
             }
         }
         if self.read.get().is_none() {
-            let _ = self.read.set(self.read_all()?);
+            let _ = self.read.set(Box::new(self.read_all()?));
         }
         let known = self.read.get().and_then(|read| read.0.get(number));
         Ok(match known {
@@ -227,7 +227,7 @@ impl Headers for PyHeaders<'_, '_> {
 
     fn has(&self, number: u32, name: &str, value: &[u8]) -> bool {
         if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number as usize)) {
-            if let Some(has) = has_item(dict, key, value) {
+            if let Some(has) = has_item(dict, key, name.as_bytes(), value) {
                 return has;
             }
         }

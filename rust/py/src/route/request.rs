@@ -1,6 +1,6 @@
 //! Requests as Python has them: text in `str` or `bytes`.
 
-use super::headers::{PyHeaders, Source};
+use super::headers::PyHeaders;
 use super::short::utf8_of;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -51,7 +51,7 @@ impl Arguments<'_, '_> {
         let method = self.method.map(|value| text(value, "method")).transpose()?;
         let scheme = self.scheme.map(|value| text(value, "scheme")).transpose()?;
         let headers = match self.headers {
-            Some(headers) => Some(PyHeaders::new(Source::of(headers)?, names)),
+            Some(headers) => Some(PyHeaders::of(headers, names)?),
             None => None,
         };
         let request = Request {
@@ -67,7 +67,7 @@ impl Arguments<'_, '_> {
         };
         let answer = answer(&request);
         match headers {
-            Some(headers) => headers.check().map(|()| answer),
+            Some(mut headers) => headers.check().map(|()| answer),
             None => Ok(answer),
         }
     }

@@ -37,15 +37,17 @@ impl<'t, 'r> Probe<'t, 'r> {
         if needs.flags != 0 && !self.passes_flags(rule, needs.flags) {
             return false;
         }
-        let first = !std::mem::replace(&mut self.tried, true);
-        (0_u32..).zip(all.conditions_of(needs)).all(|(place, condition)| {
-            (place < 32 && skip >> place & 1 == 1)
-                || match condition.value {
-                    // Mostly the first rule that is tried passes: nobody will ask for this again.
-                    Some(value) if first => self.has(condition.subject, value),
-                    _ => self.holds(condition),
-                }
-        })
+        let conditions = all.conditions_of(needs);
+        // Mostly the first rule that is tried passes: nobody will ask for the same again.
+        if !std::mem::replace(&mut self.tried, true) && skip == 0 {
+            return conditions.iter().all(|condition| match condition.value {
+                Some(value) => self.has(condition.subject, value),
+                None => self.holds(condition),
+            });
+        }
+        (0_u32..)
+            .zip(conditions)
+            .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
     }
 
     /// Whether the method of the request is one of these, none standing for all.

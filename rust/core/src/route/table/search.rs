@@ -186,11 +186,9 @@ impl Within<'_, '_, '_, '_> {
             }
             // Comparisons of whole texts come last.
             let costly = entry.here.check >= TEXT || entry.path.check >= TEXT;
-            if costly && !self.search.probe.passes(entry.rank, entry.skip) {
-                continue;
-            }
-            let passes =
-                self.fits_all(entry, here) && (costly || self.search.probe.passes(entry.rank, entry.skip));
+            let passes = (costly || self.fits_all(entry, here))
+                && self.search.probe.passes(entry.rank, entry.skip)
+                && (!costly || self.fits_all(entry, here));
             if passes {
                 self.search.best = entry.rank;
                 return;
@@ -334,6 +332,9 @@ impl Visitor for Within<'_, '_, '_, '_> {
         }
         let here = Reached { start, along };
         self.entries(bucket, here);
+        if bucket.branch_count + bucket.named_count == 0 {
+            return;
+        }
         let path = self.path.unwrap_or(here);
         let first = bucket.branches as usize;
         let end = first + bucket.branch_count as usize;

@@ -1,7 +1,6 @@
 //! The short way for many requests in one call.
 
-use super::read::{present, utf8};
-use super::{ASKED, Raised, request, with_headers};
+use super::{ASKED, Raised, rank};
 use crate::route::table::RouteTable;
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -57,25 +56,14 @@ fn rank_of<'py>(
     hosts: &mut Hosts<'_, 'py>,
 ) -> Option<Result<Option<u32>, Raised>> {
     let parts = asked.cast::<PyTuple>().map_or(std::slice::from_ref(asked), PyTupleMethods::as_slice);
-    let (path, more) = parts.split_first()?;
     if parts.len() > ASKED {
         return None;
     }
     // SAFETY: an object that is there for good.
     let none = unsafe { ffi::Py_None() };
-    let part = |place: usize| more.get(place).map_or(none, Bound::as_ptr);
-    let named = more.first();
+    let given = std::array::from_fn(|place| parts.get(place).map_or(none, Bound::as_ptr));
     // SAFETY: the request keeps its parts alive.
-    unsafe {
-        let host = if present(part(0)).is_some() { utf8(part(0))? } else { b"" };
-        let request = Request { host, ..request(path.as_ptr(), part(1))? };
-        match present(part(2)) {
-            None => Some(Ok(hosts.find(named, &request))),
-            Some(headers) => {
-                Some(with_headers(table, headers, request, |request| hosts.find(named, request)))
-            }
-        }
-    }
+    unsafe { rank(table, given, |request| hosts.find(parts.get(1), request)) }
 }
 
 /// A list of `count` answers, made in place.

@@ -3,13 +3,15 @@
 //!
 //! All `unsafe` of this binding is in this folder.
 
+mod dict;
 mod many;
 mod read;
 
+pub use dict::has_item;
 pub use many::answers_to;
-pub use read::{has_item, utf8_of};
+pub use read::utf8_of;
 
-use super::headers::{PyHeaders, Source};
+use super::headers::PyHeaders;
 use super::matched::Match;
 use super::table::RouteTable;
 use pyo3::exceptions::{PySystemError, PyTypeError};
@@ -19,7 +21,7 @@ use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
-use read::{number, present, utf8};
+use read::{length, number, present, utf8};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trimtab_core::route::{NoHeaders, Request};
@@ -87,7 +89,10 @@ unsafe extern "C" fn match_entry(
     let table = unsafe { table(&this) };
     let answer = guarded(table.py(), || {
         // SAFETY: as promised; arguments live as long as the call.
-        let rank = unsafe { rank(table, arguments::<ASKED>(table.py(), args, count, names)?) }?;
+        let rank = unsafe {
+            let given = arguments::<ASKED>(table.py(), args, count, names)?;
+            rank(table.get(), given, |request| table.get().find(request))
+        }?;
         Some(rank.and_then(|rank| table.get().answer(table.py(), rank).map_err(raise(table.py()))))
     });
     // SAFETY: as promised.
@@ -115,7 +120,8 @@ unsafe extern "C" fn route_entry(
                 Some(value) => Some(number(value)?),
                 None => None,
             };
-            (value, rank(table, [path, host, method, headers])?)
+            let asked = [path, host, method, headers];
+            (value, rank(table.get(), asked, |request| table.get().find(request))?)
         };
         Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value).map_err(raise(table.py()))))
     });
@@ -147,7 +153,7 @@ unsafe fn arguments<const N: usize>(
 ) -> Option<[*mut PyObject; N]> {
     // SAFETY: as promised; None is there for good.
     unsafe {
-        let positional = std::slice::from_raw_parts(args, count.unsigned_abs());
+        let positional = std::slice::from_raw_parts(args, length(count));
         if positional.len() > N {
             return None;
         }
@@ -209,7 +215,7 @@ unsafe fn place_named(
     unsafe {
         for at in 0..ffi::PyTuple_GET_SIZE(names) {
             let place: usize = place_of(ffi::PyTuple_GET_ITEM(names, at))?;
-            if place < count.unsigned_abs() {
+            if place < length(count) {
                 return None;
             }
             *given.get_mut(place)? = *args.offset(count + at);
@@ -269,7 +275,7 @@ unsafe fn otherwise(
         raised(py, PySystemError::new_err("the module is not ready"));
         return std::ptr::null_mut();
     };
-    let all = count.unsigned_abs() + extra.unsigned_abs();
+    let all = length(count) + length(extra);
     let mut with_self = [this; MOST];
     let Some(rest) = with_self.get_mut(1..=all) else {
         raised(py, PyTypeError::new_err("too many arguments"));
@@ -278,63 +284,37 @@ unsafe fn otherwise(
     // SAFETY: `args` holds so many objects; those of `with_self` live as long as this call.
     unsafe {
         rest.copy_from_slice(std::slice::from_raw_parts(args, all));
-        ffi::PyObject_Vectorcall(method.as_ptr(), with_self.as_ptr(), count.unsigned_abs() + 1, names)
+        ffi::PyObject_Vectorcall(method.as_ptr(), with_self.as_ptr(), length(count) + 1, names)
     }
 }
 
-/// The rank of the rule that gets the request of path, host, method, headers; None when they are not
-/// what the short way reads.
+/// The rank of the rule that gets the request of path, host, method, headers, which `find` looks for;
+/// None when they are not what the short way reads.
 ///
 /// # Safety
 /// Attached; these are objects that live through the call.
 #[expect(clippy::inline_always, reason = "a call of it is a tenth of a match")]
 #[inline(always)]
 unsafe fn rank(
-    table: Borrowed<'_, '_, RouteTable>,
+    table: &RouteTable,
     [path, host, method, headers]: [*mut PyObject; ASKED],
+    find: impl FnOnce(&Request<'_>) -> Option<u32>,
 ) -> Option<Result<Option<u32>, Raised>> {
     // SAFETY: as promised.
     unsafe {
-        let host = if present(host).is_some() { utf8(host)? } else { b"" };
-        let request = Request { host, ..request(path, method)? };
-        let table = table.get();
-        match present(headers) {
-            None => Some(Ok(table.find(&request))),
-            Some(headers) => Some(with_headers(table, headers, request, |request| table.find(request))),
-        }
-    }
-}
-
-/// A request for a path by a method.
-///
-/// # Safety
-/// As for `rank`.
-#[expect(clippy::inline_always, reason = "as for `rank`")]
-#[inline(always)]
-unsafe fn request<'a>(path: *mut PyObject, method: *mut PyObject) -> Option<Request<'a>> {
-    // SAFETY: as promised.
-    unsafe {
         let target = utf8(path)?;
+        let host = if present(host).is_some() { utf8(host)? } else { b"" };
         let method = if present(method).is_some() { Some(utf8(method)?) } else { None };
-        Some(Request { target, host: b"", method, scheme: None, port: None, headers: &NoHeaders })
+        // Made where it is used: to copy what was just written takes longer than to write it.
+        let request = |headers| Request { target, host, method, scheme: None, port: None, headers };
+        let Some(headers) = present(headers) else { return Some(Ok(find(&request(&NoHeaders)))) };
+        let headers = Borrowed::from_ptr(Python::assume_attached(), headers);
+        let py = headers.py();
+        let mut headers = match PyHeaders::of(&headers, table.header_names()) {
+            Ok(headers) => headers,
+            Err(error) => return Some(Err(raised(py, error))),
+        };
+        let rank = find(&request(&headers));
+        Some(headers.check().map(|()| rank).map_err(raise(py)))
     }
-}
-
-/// What is found for a request with these headers.
-///
-/// # Safety
-/// As for `rank`.
-#[inline]
-unsafe fn with_headers(
-    table: &RouteTable,
-    headers: *mut PyObject,
-    request: Request<'_>,
-    find: impl FnOnce(&Request<'_>) -> Option<u32>,
-) -> Result<Option<u32>, Raised> {
-    // SAFETY: as promised.
-    let headers = unsafe { Borrowed::from_ptr(Python::assume_attached(), headers) };
-    let py = headers.py();
-    let headers = PyHeaders::new(Source::of(&headers).map_err(raise(py))?, table.header_names());
-    let rank = find(&Request { headers: &headers, ..request });
-    headers.check().map(|()| rank).map_err(raise(py))
 }

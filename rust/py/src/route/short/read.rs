@@ -2,8 +2,29 @@
 
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
 use std::ffi::{c_int, c_long};
+
+/// A length as Python has it.
+#[expect(clippy::cast_sign_loss, reason = "no length is negative")]
+#[inline]
+pub(super) fn length(length: isize) -> usize {
+    length as usize
+}
+
+/// Whether two texts are the same. Those of headers are short: the first and the last bytes of them
+/// are mostly all of them.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
+        a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    }
+    a.len() == b.len()
+        && match a.len() {
+            4..8 => ends::<4>(a, b),
+            8..=16 => ends::<8>(a, b),
+            _ => a == b,
+        }
+}
 
 /// The object, unless it is None.
 #[inline]
@@ -30,20 +51,20 @@ pub(super) unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 #[cfg(not(Py_3_14))]
 #[expect(clippy::inline_always, reason = "as for `utf8`")]
 #[inline(always)]
-unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
+pub(super) unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
     // SAFETY: what lies behind the head of a compact ASCII str is its text, for as long as it lives.
     unsafe {
         if ffi::PyUnicode_CheckExact(object) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0 {
             return None;
         }
         let text = object.cast::<ffi::PyASCIIObject>().add(1).cast::<u8>();
-        Some(std::slice::from_raw_parts(text, ffi::PyUnicode_GET_LENGTH(object).unsigned_abs()))
+        Some(std::slice::from_raw_parts(text, length(ffi::PyUnicode_GET_LENGTH(object))))
     }
 }
 
 /// From Python 3.14 on PyO3 does not say how a `str` holds its text.
 #[cfg(Py_3_14)]
-unsafe fn ascii<'a>(_: *mut PyObject) -> Option<&'a [u8]> {
+pub(super) unsafe fn ascii<'a>(_: *mut PyObject) -> Option<&'a [u8]> {
     None
 }
 
@@ -62,7 +83,7 @@ unsafe fn encoded<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
             ffi::PyErr_Clear();
             return None;
         }
-        Some(std::slice::from_raw_parts(data.cast::<u8>(), size.unsigned_abs()))
+        Some(std::slice::from_raw_parts(data.cast::<u8>(), length(size)))
     }
 }
 
@@ -71,27 +92,6 @@ unsafe fn encoded<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 pub fn utf8_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     // SAFETY: the object lives as long as the text.
     unsafe { utf8(object.as_ptr()) }
-}
-
-/// Whether the item of `key` is the `str` of this text; None when there is no such item, or it is no
-/// plain str, or the dict could not be searched: then the long way has to tell.
-#[inline]
-pub fn has_item(dict: &Bound<'_, PyDict>, key: &Py<PyString>, text: &[u8]) -> Option<bool> {
-    // Without the GIL another thread may take the item away meanwhile.
-    if cfg!(Py_GIL_DISABLED) {
-        return None;
-    }
-    // SAFETY: a dict and a str; the item is only read before anything else runs.
-    unsafe {
-        let item = ffi::PyDict_GetItemWithError(dict.as_ptr(), key.as_ptr());
-        if item.is_null() {
-            if !ffi::PyErr_Occurred().is_null() {
-                ffi::PyErr_Clear();
-            }
-            return None;
-        }
-        ascii(item).map(|item| item == text)
-    }
 }
 
 /// A whole number of 64 bits.
