@@ -123,8 +123,7 @@ def _selects(selector: Selector | None, labels: Labels, namespace: str) -> bool 
     if labels is not None:
         return selector.matches(labels)
     implied = {_NAME_LABEL: namespace}  # every namespace has this label
-    keys = {*selector.match_labels, *(r.key for r in selector.match_expressions)}
-    return selector.matches(implied) if keys <= implied.keys() else None
+    return selector.matches(implied) if selector.keys <= implied.keys() else None
 
 
 def _pick(judged: Judged[R], what: str, kind: str, said: tuple[Code, Code, Code]) -> Owner:

@@ -5,7 +5,7 @@ Each answer is worked out once, and kept for later readings until a selector or 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -99,17 +99,26 @@ class Owners:
 
 
 class _Near:
-    """The gateways that select a namespace. Routes of the same labels have the same owner."""
+    """The gateways that select a namespace. Routes have the same owner that are the same in the
+    labels of which a selector speaks."""
 
     def __init__(self, judged: Judged[VirtualGateway]) -> None:
         self._judged = judged
-        self._by_labels: dict[frozenset[tuple[str, str]], Owner] = {}
+        selectors = [gateway.spec.gateway_route_selector for gateway, _ in judged]
+        self._keys = tuple({key for selector in selectors if selector for key in selector.keys})
+        self._by_labels: dict[tuple[str | None, ...], Owner] = {}
 
     def choose(self, labels: Mapping[str, str]) -> Owner:
-        key = frozenset(labels.items())
+        key = tuple(map(labels.get, self._keys))
         if (known := self._by_labels.get(key)) is None:
             known = self._by_labels[key] = names.gateway_of_route(labels, self._judged)
         return known
+
+
+def seeks(route: GatewayRoute) -> Hashable:
+    """What a GatewayRoute says of its owner: those that say the same have the same one."""
+    spec, labels = route.spec, frozenset(route.labels.items())
+    return route.namespace, spec.mesh_ref, spec.virtual_gateway_ref, labels
 
 
 def claim(resource: Resource[Any] | None) -> object:

@@ -6,10 +6,12 @@ did not change come from the reading before, and names are looked up when asked 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
+from trimtab.core.differences import differing
 from trimtab.core.model import Diagnostic, Object, ObjectRef, Objects, Route
 from trimtab.core.steering import Steering, Way
 from trimtab.ports import Resolution
@@ -168,10 +170,17 @@ def _snapshot(objects: Objects) -> dict[ObjectRef, Object]:
     return dict(objects) if copy is None else copy()
 
 
-def _changed(objects: Objects, before: Objects) -> tuple[ObjectRef, ...]:
+def _changed(
+    objects: dict[ObjectRef, Object], before: dict[ObjectRef, Object]
+) -> tuple[ObjectRef, ...]:
     """The objects that are new, other than they were, or gone; in the order of ``objects``."""
-    changed = [ref for ref, obj in objects.items() if before.get(ref) is not obj]
-    return (*changed, *(before.keys() - objects.keys()))
+    gone, come = differing(before.values(), objects.values())
+    changed = [ref for ref in _keys(objects, come) if before.get(ref) is not objects[ref]]
+    return (*changed, *(ref for ref in _keys(before, gone) if ref not in objects))
+
+
+def _keys(objects: Objects, part: slice) -> Iterator[ObjectRef]:
+    return islice(objects, part.start, part.stop)
 
 
 def _read_all(

@@ -150,6 +150,11 @@ class Selector:
     match_labels: Mapping[str, str] = field(default_factory=dict)
     match_expressions: tuple[Requirement, ...] = ()
 
+    @property
+    def keys(self) -> set[str]:
+        """The labels on which it depends what is selected."""
+        return {*self.match_labels, *(r.key for r in self.match_expressions)}
+
     def matches(self, labels: Mapping[str, str]) -> bool:
         return all(labels.get(k) == v for k, v in self.match_labels.items()) and all(
             r.matches(labels) for r in self.match_expressions

@@ -69,7 +69,7 @@ class Checks:
         for _, told in sorted(self._telling.items()):
             yield from told
         yield from self._members.findings(reading)
-        yield from self._gateways.findings(reading)
+        yield from self._gateways.findings()
         yield from self._circles.findings(reading)
         for ref, problems in sorted(self._single.values.items()):
             yield from (diagnostic(p, reading.documents[ref].object) for p in problems)
