@@ -103,6 +103,14 @@ fn value_of<'r>(needs: &'r AllNeeds, condition: &Condition) -> Option<Value<'r>>
 type Told = Vec<(Item, u32)>;
 
 impl Builder<'_> {
+    /// What is known of a text that leads to this rule only.
+    pub(super) fn known_alone(&mut self, item: Item) -> Result<Found, TooLarge> {
+        match item.methods_alone(self.needs) {
+            Some(methods) => Ok(Found::one(item.rank, methods)),
+            None => self.known(vec![item]),
+        }
+    }
+
     /// What is known of a text that leads to these rules, which stand in the order of their ranks.
     pub(super) fn known(&mut self, mut items: Vec<Item>) -> Result<Found, TooLarge> {
         let best = best_free(self.needs, &items);

@@ -343,8 +343,11 @@ impl<'r> Builder<'r> {
         self.sets = set.checked_add(1).ok_or(TooLarge::Places)?;
         keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
         for group in keys.chunk_by(|a, b| a.0 == b.0) {
-            let found = self.known(group.iter().map(|(_, item)| *item).collect())?;
-            let text = group.first().map_or(&b""[..], |(text, _)| text);
+            let Some((text, first)) = group.first() else { continue };
+            let found = match group.len() {
+                1 => self.known_alone(*first)?,
+                _ => self.known(group.iter().map(|(_, item)| *item).collect())?,
+            };
             self.out.exact.add_text(set, text, &found).ok_or(TooLarge::Places)?;
         }
         Ok(set)

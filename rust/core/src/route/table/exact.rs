@@ -33,9 +33,9 @@ impl Plain {
 impl Found {
     pub(super) const NOTHING: Self = Self { plain: [Plain::NONE; PLAIN], bucket: NONE, bucket_rank: NONE };
 
-    /// A text that leads to one place, whatever else is asked.
-    pub(super) fn one(rank: u32) -> Self {
-        Self { plain: [Plain { rank, methods: 0 }, Plain::NONE], ..Self::NOTHING }
+    /// A text that leads to one place, where the method is one of these.
+    pub(super) fn one(rank: u32, methods: u16) -> Self {
+        Self { plain: [Plain { rank, methods }, Plain::NONE], ..Self::NOTHING }
     }
 }
 
@@ -212,7 +212,7 @@ mod tests {
     fn texts_are_found_in_their_own_set_only() {
         let mut map = ExactMap::new(7);
         for number in 0..1000_u32 {
-            map.add_text(number % 2, format!("/{number}").as_bytes(), &Found::one(number)).unwrap();
+            map.add_text(number % 2, format!("/{number}").as_bytes(), &Found::one(number, 0)).unwrap();
         }
         map.freeze();
         for number in 0..1000_u32 {
@@ -229,7 +229,7 @@ mod tests {
     fn texts_of_one_hash_are_told_apart() {
         let mut map = ExactMap::new(7);
         for number in 0..100_u32 {
-            map.add(0, 42, format!("/{number}").as_bytes(), &Found::one(number)).unwrap();
+            map.add(0, 42, format!("/{number}").as_bytes(), &Found::one(number, 0)).unwrap();
         }
         map.freeze();
         for number in 0..100_u32 {
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn capitals_fold_where_asked() {
         let mut map = ExactMap::new(7);
-        map.add_text(0, b"a.example:8080", &Found::one(1)).unwrap();
+        map.add_text(0, b"a.example:8080", &Found::one(1, 0)).unwrap();
         map.freeze();
         assert!(map.find_text::<true>(0, b"A.exAmple:8080").is_some());
         assert!(map.find_text::<false>(0, b"A.exAmple:8080").is_none());

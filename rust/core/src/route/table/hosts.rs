@@ -72,7 +72,7 @@ impl HostIndex {
                     builder
                         .out
                         .exact
-                        .add_text(0, host.as_bytes(), &Found::one(place))
+                        .add_text(0, host.as_bytes(), &Found::one(place, 0))
                         .ok_or(TooLarge::Places)?;
                 }
                 HostPattern::Suffix(text) | HostPattern::Prefix(text) => wild.push((text, pattern, place)),

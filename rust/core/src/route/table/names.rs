@@ -19,7 +19,7 @@ impl Names {
     pub(super) fn finish(&mut self, seed: u64) -> Option<()> {
         let mut index = ExactMap::new(seed);
         for (name, number) in &self.numbers {
-            index.add_text(0, name.as_bytes(), &Found::one(*number))?;
+            index.add_text(0, name.as_bytes(), &Found::one(*number, 0))?;
         }
         index.freeze();
         self.index = Arc::new(index);

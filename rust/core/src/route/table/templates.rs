@@ -40,10 +40,13 @@ impl Shape {
 struct Template<'r> {
     shape: Shape,
     end: End,
-    /// Its text, in which open segments are empty.
+    /// In which open segments are two bytes long.
     text: Cow<'r, [u8]>,
     item: Item,
 }
+
+/// How long open segments are in the text of a key.
+const OPEN: usize = 2;
 
 /// A template on its way into a tree, as far as its segments have led.
 struct Leaf<'t> {
@@ -64,7 +67,9 @@ enum Next {
 
 impl<'t> Leaf<'t> {
     fn new(template: &'t Template<'t>) -> Self {
-        Self { template, rest: template.text.strip_prefix(b"/"), key: SegmentKey::NONE }
+        let text = template.text.as_ref();
+        let text = if template.end == End::Slash { text.strip_suffix(b"/").unwrap_or(text) } else { text };
+        Self { template, rest: text.strip_prefix(b"/"), key: SegmentKey::NONE }
     }
 
     fn next(&self, depth: usize) -> Next {
@@ -93,34 +98,29 @@ fn skip(leaves: &mut [Leaf<'_>], length: usize) {
     }
 }
 
-/// The shape of a key, its end, and its text without the segments that are open. `segment` is the
-/// number of the class that is one whole segment.
-fn template(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, End, Vec<u8>)> {
-    let (end, text) = match check {
+/// The shape of a key, and its end. `segment` is the number of the class that is one whole segment.
+fn shape(text: &[u8], check: u32, segment: Option<u8>) -> Option<(Shape, End)> {
+    let (end, mut rest) = match check {
         END => (End::Text, text),
         SEPARATED => (End::Segment, text),
         NOTHING => (End::Slash, text.strip_suffix(b"/")?),
         _ => return None,
     };
     let mut shape = Shape { count: 0, open: 0 };
-    let mut closed = Vec::with_capacity(text.len());
-    let mut rest = text;
     while !rest.is_empty() {
         rest = rest.strip_prefix(b"/").filter(|_| usize::from(shape.count) < MOST)?;
-        closed.push(b'/');
         if let [ESCAPE, class, after @ ..] = rest {
             segment.filter(|segment| segment == class)?;
             shape.open |= 1 << shape.count;
             rest = after;
         } else {
-            let (part, after) = rest.split_at_checked(memchr(b'/', rest).unwrap_or(rest.len()))?;
+            let (part, after) = rest.split_at_checked(position(rest, b'/').unwrap_or(rest.len()))?;
             memchr(ESCAPE, part).map_or(Some(()), |_| None)?;
-            closed.extend_from_slice(part);
             rest = after;
         }
         shape.count += 1;
     }
-    (shape.count > 0).then_some((shape, end, closed))
+    (shape.count > 0).then_some((shape, end))
 }
 
 /// The shapes that most templates have, no more than make `MAX_STEPS` for any one text.
@@ -147,7 +147,7 @@ impl<'r> Builder<'r> {
         exact: &mut Vec<(Cow<'r, [u8]>, Item)>,
     ) -> Result<u32, TooLarge> {
         let segment = self.known_class(&Run::segment());
-        let mut found: Vec<_> = keys.iter().map(|key| template(&key.text, key.check, segment)).collect();
+        let found: Vec<_> = keys.iter().map(|key| shape(&key.text, key.check, segment)).collect();
         let mut counts = BTreeMap::new();
         for (shape, ..) in found.iter().flatten() {
             *counts.entry(*shape).or_default() += 1;
@@ -156,20 +156,16 @@ impl<'r> Builder<'r> {
             return Ok(NONE);
         }
         let common = common_shapes(counts);
-        let mut taken = Vec::new();
-        let mut left = Vec::new();
-        for (key, found) in std::mem::take(keys).into_iter().zip(found.drain(..)) {
-            match found.filter(|(shape, ..)| common.contains(shape)) {
-                Some((shape, end, text)) => {
-                    taken.push(Template { shape, end, text: Cow::Owned(text), item: key.item });
-                }
-                None => left.push(key),
+        let mut taken = Vec::with_capacity(keys.len() + exact.len());
+        for (key, found) in std::mem::take(keys).into_iter().zip(found) {
+            match found.filter(|(shape, _)| common.contains(shape)) {
+                Some((shape, end)) => taken.push(Template { shape, end, text: key.text, item: key.item }),
+                None => keys.push(key),
             }
         }
-        *keys = left;
         for (text, item) in std::mem::take(exact) {
-            match template(&text, END, None) {
-                Some((shape, end, _)) => taken.push(Template { shape, end, text, item }),
+            match shape(&text, END, None) {
+                Some((shape, end)) => taken.push(Template { shape, end, text, item }),
                 None => exact.push((text, item)),
             }
         }
@@ -197,11 +193,10 @@ impl<'r> Builder<'r> {
         let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
         let mut step = Step { min_rank, closed: self.closed(closed, depth)?, ..Step::NOWHERE };
         if !open.is_empty() {
-            skip(open, 0);
+            skip(open, OPEN);
             step.open = self.slot(open, depth + 1)?;
         }
-        let ended = self.ended(ended)?;
-        self.out.segments.ending(step, &ended).ok_or(TooLarge::Places)
+        self.ending(step, ended)
     }
 
     /// What is known of texts that get to where these end.
@@ -216,6 +211,16 @@ impl<'r> Builder<'r> {
             }
         }
         Ok(ended)
+    }
+
+    /// The step with them.
+    fn ending(&mut self, step: Step, leaves: &[Leaf<'_>]) -> Result<Step, TooLarge> {
+        let ended = if let [Leaf { template: Template { end, item, .. }, .. }] = leaves {
+            &[Ended { found: self.known_alone(*item)?, end: *end, next: NONE }][..]
+        } else {
+            &self.ended(leaves)?
+        };
+        self.out.segments.ending(step, ended).ok_or(TooLarge::Places)
     }
 
     /// The slots of the segments by which these go on, none of which is open.
@@ -280,8 +285,8 @@ mod tests {
                 End::Segment => (segments, SEPARATED),
                 End::Slash => (segments + "/", NOTHING),
             };
-            let (shape, end, text) = template(key.as_bytes(), check, Some(b'/')).unwrap();
-            Template { shape, end, text: Cow::Owned(text), item: Item::of(rank) }
+            let (shape, end) = shape(key.as_bytes(), check, Some(b'/')).unwrap();
+            Template { shape, end, text: Cow::Owned(key.into_bytes()), item: Item::of(rank) }
         };
         let root = builder.segment_tree(&(0..).zip(templates).map(of).collect::<Vec<_>>()).unwrap();
         (builder.finish().segments, root)
@@ -351,7 +356,7 @@ mod tests {
 
     #[test]
     fn what_is_more_than_segments_is_no_template() {
-        let none = |text: &[u8], check| template(text, check, Some(1)).is_none();
+        let none = |text: &[u8], check| shape(text, check, Some(1)).is_none();
         assert!(none(b"", NOTHING) && none(b"/", NOTHING) && none(b"/a", NOTHING) && none(b"a", END));
         assert!(none(b"/a\0\x01", END) && none(b"/\0\x01a", END) && none(b"/\0\x02", END));
         assert!(none("/a".repeat(MOST + 1).as_bytes(), END) && !none("/a".repeat(MOST).as_bytes(), END));
