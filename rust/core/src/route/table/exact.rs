@@ -33,6 +33,12 @@ impl Plain {
 impl Found {
     pub(super) const NOTHING: Self = Self { plain: [Plain::NONE; PLAIN], bucket: NONE, bucket_rank: NONE };
 
+    /// The rule that this leads to, if it is the only one and asks for nothing but its methods.
+    pub(super) fn only(&self) -> Option<Plain> {
+        let [only, other] = self.plain;
+        (only.rank != NONE && other.rank == NONE && self.bucket == NONE).then_some(only)
+    }
+
     /// A text that leads to one place, where the method is one of these.
     pub(super) fn one(rank: u32, methods: u16) -> Self {
         Self { plain: [Plain { rank, methods }, Plain::NONE], ..Self::NOTHING }

@@ -6,6 +6,7 @@ mod build;
 pub(crate) mod bytes;
 mod compiled;
 mod exact;
+
 mod hosts;
 mod inside;
 mod names;
@@ -21,6 +22,7 @@ mod target;
 mod templates;
 mod trie;
 mod trie_build;
+mod units;
 mod update;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use super::bytes::{NONE, same};
 use super::exact::{Found, Plain};
 use super::segments::{Cursor, Key, Segments};
+use super::units::{Fan, Step, Units};
 use std::ops::Range;
 
 /// Where a template ends.
@@ -20,89 +21,27 @@ pub(super) enum End {
     Slash,
 }
 
-/// How far a text was followed, and where that leads.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
-    /// The best rank that this leads to.
-    pub min_rank: u32,
-    pub ended: Ends,
-    /// The slot of the step that any segment leads to.
-    pub open: u32,
-    pub closed: Slots,
-}
-
-impl Step {
-    pub(super) const NOWHERE: Self =
-        Self { min_rank: NONE, ended: Ends::NONE, open: NONE, closed: Slots::NONE };
-
-    /// A step where the way ends, as nearly all ways do: with the text, and with one rule, which asks
-    /// for nothing but one of these methods, if for any.
-    fn last(self, ended: &Ended) -> Option<Self> {
-        let [Plain { rank, methods }, other] = ended.found.plain;
-        let alone = other.rank == NONE && ended.found.bucket == NONE && ended.next == NONE;
-        let is_last = self.open == NONE && self.closed == Slots::NONE && ended.end == End::Text;
-        let ended = Ends(Ends::LAST | u32::from(methods));
-        (alone && is_last).then_some(Self { min_rank: rank, ended, ..self })
-    }
-}
-
-/// What ends at a step: a place in their list, or the methods of the only one.
+/// What ends at a step: a place in their list, or of the only one how it ends, and its methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ends(u32);
+struct Ends(u32);
 
 impl Ends {
-    pub(super) const NONE: Self = Self(NONE);
-    /// What stands above methods. No place in a list does.
-    const LAST: u32 = 0xFFFE_0000;
+    /// From here on it is the only one, but for `NONE`. No list has as many places.
+    const ONLY: u32 = 0xFFFC_0000;
 
+    fn only(end: End, methods: u16) -> Self {
+        Self(Self::ONLY | (end as u32) << 16 | u32::from(methods))
+    }
+
+    /// The methods of the only one, and whether it ends as the text does.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the methods are in the lower half")]
-    fn last(self) -> Option<u16> {
-        (self.0 & 0xFFFF_0000 == Self::LAST).then_some(self.0 as u16)
+    fn of_only(self, is_end: bool) -> Option<(u16, bool)> {
+        const SEGMENT: u32 = End::Segment as u32;
+        const TEXT: u32 = End::Text as u32;
+        let end = (self.0 >> 16) & 3;
+        (self.0 >= Self::ONLY).then_some((self.0 as u16, end == SEGMENT || (end == TEXT) == is_end))
     }
-}
-
-/// Where the segments are that a step knows: the first slot, and how many there are, a power of two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Slots(u32);
-
-impl Slots {
-    const NONE: Self = Self(NONE);
-    const BITS: u32 = 5;
-
-    /// `None` when the first one is too far away.
-    fn new(first: usize, bits: u32) -> Option<Self> {
-        let first = u32::try_from(first).ok().filter(|first| first.leading_zeros() >= Self::BITS)?;
-        Some(Self(first << Self::BITS | bits)).filter(|slots| *slots != Self::NONE)
-    }
-
-    #[inline]
-    fn bits(self) -> u32 {
-        self.0 & ((1 << Self::BITS) - 1)
-    }
-
-    #[inline]
-    fn range(self) -> Range<usize> {
-        let first = (self.0 >> Self::BITS) as usize;
-        first..first + (1 << self.bits())
-    }
-
-    /// The place among them that a hash leads to first.
-    #[inline]
-    fn place(self, hash: u64) -> usize {
-        usize::try_from((hash >> 1) >> (63 - self.bits())).unwrap_or(0)
-    }
-}
-
-/// A segment, and the step that it leads to; without a key a step to which other ways lead.
-#[derive(Debug, Clone, Copy)]
-struct Slot {
-    key: Key,
-    step: Step,
-}
-
-impl Slot {
-    const FREE: Self = Self { key: Key::NONE, step: Step::NOWHERE };
 }
 
 /// What ends at a step, and in which way.
@@ -123,13 +62,18 @@ pub(super) trait Walker {
     fn found(&mut self, found: &Found);
 }
 
+/// Ways that lead on from a step: where any segment does, and those that are known.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ways {
+    pub open: u32,
+    pub closed: u32,
+}
+
 /// All trees of a table.
 #[derive(Debug, Default)]
 pub(super) struct SegmentTrees {
     seed: u64,
-    /// What leads on from a step comes behind it, so that one place in memory answers where there is
-    /// one way only.
-    slots: Vec<Slot>,
+    units: Units,
     ended: Vec<Ended>,
     /// The segments that are longer than a key.
     texts: Vec<u8>,
@@ -140,41 +84,41 @@ impl SegmentTrees {
     /// `slashes`: which of the first 64 bytes of the text are some.
     #[inline]
     pub(super) fn walk(&self, root: u32, text: &[u8], slashes: u64, walker: &mut impl Walker) {
-        let root = self.slots.get(root as usize);
-        if let (Some(root), Some((segments, start))) = (root, Segments::of(text, slashes)) {
-            self.walk_on(&root.step, &segments, start, walker);
+        if let (Some(root), Some((segments, start))) = (self.units.step(root), Segments::of(text, slashes)) {
+            self.walk_on(root, &segments, start, walker);
         }
     }
 
     /// From a step on, to which a text has led up to `cursor`.
-    fn walk_on(&self, step: &Step, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
+    fn walk_on(&self, step: Step, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
         let (mut step, mut cursor) = (step, cursor);
-        while step.min_rank < walker.bound() {
+        while step.min_rank() < walker.bound() {
             let is_end = segments.is_end(cursor);
-            if let Some(methods) = step.ended.last() {
-                if is_end {
-                    walker.plain(step.min_rank, methods);
+            if step.ended() != NONE {
+                let ended = Ends(step.ended());
+                if let Some((methods, ends)) = ended.of_only(is_end) {
+                    if ends {
+                        walker.plain(step.min_rank(), methods);
+                    }
+                    return;
                 }
-                return;
-            }
-            if step.ended != Ends::NONE {
-                self.end(step.ended, is_end, walker);
+                self.end(ended, is_end, walker);
             }
             if is_end {
                 return;
             }
             let (segment, next) = segments.next(cursor);
             cursor = next;
-            let closed = self.closed(step, segments, &segment);
-            let open = if step.open == NONE || segment.is_empty() { NONE } else { step.open };
-            step = match (closed, self.slots.get(open as usize)) {
-                (Some(closed), Some(Slot { step: open, .. })) => {
-                    let closed_first = closed.min_rank < open.min_rank;
+            let closed = self.closed(step.closed(), segments, &segment);
+            let open = if segment.is_empty() { NONE } else { step.open() };
+            step = match (closed, self.units.step(open)) {
+                (Some(closed), Some(open)) => {
+                    let closed_first = closed.min_rank() < open.min_rank();
                     let (better, other) = if closed_first { (closed, open) } else { (open, closed) };
                     self.walk_on(better, segments, cursor, walker);
                     other
                 }
-                (Some(only), None) | (None, Some(Slot { step: only, .. })) => only,
+                (Some(only), None) | (None, Some(only)) => only,
                 (None, None) => return,
             };
         }
@@ -182,39 +126,25 @@ impl SegmentTrees {
 
     /// Where a segment leads as the one that it is.
     #[inline]
-    fn closed(&self, step: &Step, segments: &Segments<'_>, segment: &Range<usize>) -> Option<&Step> {
-        if step.closed == Slots::NONE {
+    fn closed(&self, closed: u32, segments: &Segments<'_>, segment: &Range<usize>) -> Option<Step> {
+        if closed == NONE {
             return None;
         }
-        let slots = self.slots.get(step.closed.range())?;
-        let Some(key) = segments.short_key(segment) else {
-            return self.long(step.closed, slots, segments.get(segment.clone()));
-        };
-        let first = step.closed.place(key.hash(self.seed));
-        for place in first..first + slots.len() {
-            let slot = slots.get(place & (slots.len() - 1))?;
-            if slot.key == key {
-                return Some(&slot.step);
-            }
-            if slot.key == Key::NONE {
-                return None;
-            }
+        match segments.short_key(segment) {
+            Some(key) => self.units.find(closed, || key.hash(self.seed), |known| known == key),
+            None => self.long(closed, segments.get(segment.clone())),
         }
-        None
     }
 
     /// The same for a segment that is too long for a key.
     #[inline(never)]
-    fn long<'t>(&self, known: Slots, slots: &'t [Slot], segment: &[u8]) -> Option<&'t Step> {
+    fn long(&self, closed: u32, segment: &[u8]) -> Option<Step> {
         let key = Key::long(segment, self.seed);
-        let first = known.place(key.hash(self.seed));
-        let all = (first..first + slots.len()).map_while(|place| slots.get(place & (slots.len() - 1)));
-        let mut known = all.take_while(|slot| slot.key != Key::NONE);
-        let is = |slot: &&Slot| {
-            let bytes = slot.key.bytes(key).and_then(|bytes| self.texts.get(bytes));
+        let is = |known: Key| {
+            let bytes = known.bytes(key).and_then(|bytes| self.texts.get(bytes));
             bytes.is_some_and(|bytes| same(bytes, segment))
         };
-        known.find(is).map(|slot| &slot.step)
+        self.units.find(closed, || key.hash(self.seed), is)
     }
 
     /// Tells what ends at a step, if it is where the text ends, or goes on, too.
@@ -222,12 +152,7 @@ impl SegmentTrees {
     fn end(&self, ended: Ends, is_end: bool, walker: &mut impl Walker) {
         let Ends(mut next) = ended;
         while let Some(ended) = self.ended.get(next as usize) {
-            let ends = match ended.end {
-                End::Text => is_end,
-                End::Segment => true,
-                End::Slash => !is_end,
-            };
-            if ends {
+            if ended.end == End::Segment || (ended.end == End::Text) == is_end {
                 walker.found(&ended.found);
             }
             next = ended.next;
@@ -244,63 +169,48 @@ impl SegmentTrees {
         Key::of(segment, self.seed)
     }
 
-    /// Room for a step. `None` when there are too many.
-    pub(super) fn new_slot(&mut self) -> Option<u32> {
-        self.slots.push(Slot::FREE);
-        u32::try_from(self.slots.len() - 1).ok().filter(|place| *place != NONE)
+    /// Room for a step, which leads nowhere yet. `None` when there are too many.
+    pub(super) fn add_step(&mut self) -> Option<u32> {
+        self.units.add_step()
     }
 
-    pub(super) fn set(&mut self, slot: u32, step: Step) {
-        if let Some(slot) = self.slots.get_mut(slot as usize) {
-            slot.step = step;
-        }
+    /// Room for so many segments that lead on, if there are several. `None` when there are too many.
+    #[expect(clippy::option_option, reason = "whether there is room, and whether it is needed")]
+    pub(super) fn add_fan(&mut self, segments: usize) -> Option<Option<Fan>> {
+        if segments > 1 { self.units.add_fan(segments).map(Some) } else { Some(None) }
     }
 
-    /// Room for so many segments of a step: not much more than half of it gets used, so that few of
-    /// them have to go on to a place behind their own. `None` when there are too many.
-    pub(super) fn new_slots(&mut self, count: usize) -> Option<Slots> {
-        if count == 0 {
-            return Some(Slots::NONE);
-        }
-        let (first, size) = (self.slots.len(), (count + count / 2).next_power_of_two());
-        self.slots.resize(first + size, Slot::FREE);
-        Slots::new(first, size.ilog2())
-    }
-
-    /// Puts a segment, which must not be there yet, and the step that it leads to, in one of the slots.
-    /// `None` when there are too many texts.
-    pub(super) fn put(&mut self, slots: Slots, key: Key, segment: &[u8], step: Step) -> Option<()> {
-        let mut place = slots.place(key.hash(self.seed));
-        let key = if key.is_long() { key.at(self.texts.len(), segment.len())? } else { key };
+    /// A new step to which a segment leads, which must not be there yet. `None` when there are too many,
+    /// or too many texts.
+    pub(super) fn lead(&mut self, fan: Option<Fan>, key: Key, segment: &[u8]) -> Option<u32> {
+        let known = if key.is_long() { key.at(self.texts.len(), segment.len())? } else { key };
         if key.is_long() {
             self.texts.extend_from_slice(segment);
         }
-        let slots = self.slots.get_mut(slots.range())?;
-        let last = slots.len() - 1;
-        while slots.get(place & last)?.key != Key::NONE {
-            place += 1;
+        self.units.lead(fan, key.hash(self.seed), known)
+    }
+
+    /// Makes a step lead on, and says what ends there. `None` when there are too many.
+    pub(super) fn set(&mut self, step: u32, min_rank: u32, ways: Ways, ended: &[Ended]) -> Option<()> {
+        let Ways { open, closed } = ways;
+        if let [Ended { found, end, .. }] = ended
+            && (open, closed) == (NONE, NONE)
+            && let Some(Plain { rank, methods }) = found.only()
+        {
+            let Ends(only) = Ends::only(*end, methods);
+            self.units.set_step(step, Step::new(rank, only, open, closed));
+            return Some(());
         }
-        *slots.get_mut(place & last)? = Slot { key, step };
+        let mut next = NONE;
+        for one in ended {
+            self.ended.push(Ended { next, ..*one });
+            next = u32::try_from(self.ended.len() - 1).ok().filter(|place| *place < Ends::ONLY)?;
+        }
+        self.units.set_step(step, Step::new(min_rank, next, open, closed));
         Some(())
     }
 
-    /// A step with what ends there. `None` when there are too many.
-    pub(super) fn ending(&mut self, step: Step, ended: &[Ended]) -> Option<Step> {
-        if let [only] = ended
-            && let Some(last) = step.last(only)
-        {
-            return Some(last);
-        }
-        let mut step = step;
-        for one in ended {
-            let Ends(next) = step.ended;
-            self.ended.push(Ended { next, ..*one });
-            step.ended = Ends(u32::try_from(self.ended.len() - 1).ok().filter(|place| *place < Ends::LAST)?);
-        }
-        Some(step)
-    }
-
     pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.slots.as_slice()) + size_of_val(self.ended.as_slice()) + self.texts.len()
+        self.units.size_bytes() + size_of_val(self.ended.as_slice()) + self.texts.len()
     }
 }

@@ -4,9 +4,10 @@ use super::bucket::Item;
 use super::build::{Builder, TooLarge};
 use super::bytes::{NONE, position};
 use super::compiled::{END, NOTHING, SEPARATED};
-use super::segment_trees::{End, Ended, Slots, Step};
+use super::segment_trees::{End, Ended, Ways};
 use super::segments::Key as SegmentKey;
 use super::trie_build::{ESCAPE, Key};
+use super::units::Fan;
 use crate::route::re2::Run;
 use memchr::memchr;
 use std::borrow::Cow;
@@ -89,6 +90,11 @@ impl<'t> Leaf<'t> {
     fn long(&self) -> Option<&'t [u8]> {
         self.key.is_long().then(|| self.segment())
     }
+}
+
+/// Whether two go on with the same segment, which is not open.
+fn alike(a: &Leaf<'_>, b: &Leaf<'_>) -> bool {
+    a.key == b.key && a.long() == b.long()
 }
 
 /// Goes on to what is behind the next segments, which are so long.
@@ -174,29 +180,34 @@ impl<'r> Builder<'r> {
 
     /// The first step of a tree of these.
     fn segment_tree(&mut self, templates: &[Template<'_>]) -> Result<u32, TooLarge> {
-        self.slot(&mut templates.iter().map(Leaf::new).collect::<Vec<_>>(), 0)
+        let root = self.out.segments.add_step().ok_or(TooLarge::Places)?;
+        self.fill_step(root, &mut templates.iter().map(Leaf::new).collect::<Vec<_>>(), 0)?;
+        Ok(root)
     }
 
-    /// A slot of its own for the step to which the first `depth` segments of all of these lead.
-    fn slot(&mut self, leaves: &mut [Leaf<'_>], depth: usize) -> Result<u32, TooLarge> {
-        let slot = self.out.segments.new_slot().ok_or(TooLarge::Places)?;
-        let step = self.step(leaves, depth)?;
-        self.out.segments.set(slot, step);
-        Ok(slot)
-    }
-
-    /// The step to which the first `depth` segments of all of these lead.
-    fn step(&mut self, leaves: &mut [Leaf<'_>], depth: usize) -> Result<Step, TooLarge> {
+    /// Fills the step to which the first `depth` segments of all of these lead.
+    fn fill_step(&mut self, step: u32, leaves: &mut [Leaf<'_>], depth: usize) -> Result<(), TooLarge> {
         let min_rank = leaves.iter().map(|leaf| leaf.template.item.rank).min().unwrap_or(NONE);
         leaves.sort_unstable_by_key(|leaf| leaf.next(depth));
         let (ended, on) = leaves.split_at_mut(leaves.partition_point(|leaf| leaf.rest.is_none()));
         let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
-        let mut step = Step { min_rank, closed: self.closed(closed, depth)?, ..Step::NOWHERE };
+        let (fan, mut ways) = (self.fan(closed)?, Ways { open: NONE, closed: NONE });
         if !open.is_empty() {
             skip(open, OPEN);
-            step.open = self.slot(open, depth + 1)?;
+            ways.open = self.out.segments.add_step().ok_or(TooLarge::Places)?;
+            self.fill_step(ways.open, open, depth + 1)?;
         }
-        self.ending(step, ended)
+        for group in closed.chunk_by_mut(alike) {
+            let only = self.lead(fan, group, depth)?;
+            ways.closed = fan.map_or(only, Fan::packed);
+        }
+        let ended = match ended {
+            [Leaf { template: Template { end, item, .. }, .. }] => {
+                &[Ended { found: self.known_alone(*item)?, end: *end, next: NONE }][..]
+            }
+            several => &self.ended(several)?,
+        };
+        self.out.segments.set(step, min_rank, ways, ended).ok_or(TooLarge::Places)
     }
 
     /// What is known of texts that get to where these end.
@@ -213,31 +224,25 @@ impl<'r> Builder<'r> {
         Ok(ended)
     }
 
-    /// The step with them.
-    fn ending(&mut self, step: Step, leaves: &[Leaf<'_>]) -> Result<Step, TooLarge> {
-        let ended = if let [Leaf { template: Template { end, item, .. }, .. }] = leaves {
-            &[Ended { found: self.known_alone(*item)?, end: *end, next: NONE }][..]
-        } else {
-            &self.ended(leaves)?
-        };
-        self.out.segments.ending(step, ended).ok_or(TooLarge::Places)
-    }
-
-    /// The slots of the segments by which these go on, none of which is open.
-    fn closed(&mut self, leaves: &mut [Leaf<'_>], depth: usize) -> Result<Slots, TooLarge> {
+    /// Puts these, none of which goes on with an open segment, in the order of how they go on, and makes
+    /// room for as many ways, if they are several.
+    fn fan(&mut self, leaves: &mut [Leaf<'_>]) -> Result<Option<Fan>, TooLarge> {
         for leaf in leaves.iter_mut() {
             leaf.key = self.out.segments.key(leaf.segment());
         }
         leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.long().cmp(&b.long())));
-        let alike = |a: &Leaf<'_>, b: &Leaf<'_>| a.key == b.key && a.long() == b.long();
-        let slots = self.out.segments.new_slots(leaves.chunk_by(alike).count()).ok_or(TooLarge::Places)?;
-        for group in leaves.chunk_by_mut(alike) {
-            let Some((key, segment)) = group.first().map(|leaf| (leaf.key, leaf.segment())) else { continue };
-            skip(group, segment.len());
-            let step = self.step(group, depth + 1)?;
-            self.out.segments.put(slots, key, segment, step).ok_or(TooLarge::Places)?;
-        }
-        Ok(slots)
+        self.out.segments.add_fan(leaves.chunk_by(alike).count()).ok_or(TooLarge::Places)
+    }
+
+    /// The step to which the segment leads with which all of these go on.
+    fn lead(&mut self, fan: Option<Fan>, group: &mut [Leaf<'_>], depth: usize) -> Result<u32, TooLarge> {
+        let Some((key, segment)) = group.first().map(|leaf| (leaf.key, leaf.segment())) else {
+            return Ok(NONE);
+        };
+        let step = self.out.segments.lead(fan, key, segment).ok_or(TooLarge::Places)?;
+        skip(group, segment.len());
+        self.fill_step(step, group, depth + 1)?;
+        Ok(step)
     }
 }
 

@@ -1,0 +1,302 @@
+//! What trees of segments are made of: steps and what leads to them, in pieces of one size.
+//!
+//! A unit is a step with the key that leads to it. Where a few keys lead on they are a table, with the
+//! steps themselves at the places of their hashes: one read finds one. Where many do, most of such a
+//! table would lie far from the processor; then a unit is a group of six tags and of the places to
+//! which they lead. What leads on from a step comes behind it, in the order in which a tree is walked,
+//! so that one piece of memory may answer for several steps.
+
+use super::bytes::{ONES, zeros};
+use super::segments::Key;
+
+/// How far a text was followed, and where that leads: four numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step(u64, u64);
+
+impl Step {
+    pub(super) const NOWHERE: Self = Self(u64::MAX, u64::MAX);
+
+    #[inline]
+    pub(super) fn new(min_rank: u32, ended: u32, open: u32, closed: u32) -> Self {
+        Self(u64::from(min_rank) | u64::from(ended) << 32, u64::from(open) | u64::from(closed) << 32)
+    }
+
+    /// The best rank that this leads to.
+    #[inline]
+    pub(super) fn min_rank(self) -> u32 {
+        low(self.0)
+    }
+
+    /// What ends here, `NONE` when nothing does.
+    #[inline]
+    pub(super) fn ended(self) -> u32 {
+        low(self.0 >> 32)
+    }
+
+    /// The place of the step that any segment leads to.
+    #[inline]
+    pub(super) fn open(self) -> u32 {
+        low(self.1)
+    }
+
+    /// Where the segments lead that are known here: one place, or a fan.
+    #[inline]
+    pub(super) fn closed(self) -> u32 {
+        low(self.1 >> 32)
+    }
+}
+
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "the other half is another number")]
+fn low(word: u64) -> u32 {
+    word as u32
+}
+
+/// Where several keys lead: so many units behind each other, as many as a power of two says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fan {
+    first: u32,
+    bits: u32,
+    /// Whether the units are groups.
+    grouped: bool,
+}
+
+/// Of more keys there are groups.
+const FEW: usize = 48;
+
+impl Fan {
+    /// What is less is the place of a step.
+    const MARK: u32 = 1 << 31;
+    const GROUPED: u32 = 1 << 30;
+    const BITS: u32 = 5;
+
+    /// In one number.
+    pub(super) fn packed(self) -> u32 {
+        Self::MARK | u32::from(self.grouped) << 30 | self.first << Self::BITS | self.bits
+    }
+
+    #[inline]
+    fn of(packed: u32) -> Self {
+        let first = (packed & !(Self::MARK | Self::GROUPED)) >> Self::BITS;
+        Self { first, bits: packed & ((1 << Self::BITS) - 1), grouped: packed & Self::GROUPED != 0 }
+    }
+
+    #[inline]
+    fn mask(self) -> usize {
+        (1 << self.bits) - 1
+    }
+
+    /// The places of the units where a hash is looked for, one after the other.
+    #[inline]
+    fn places(self, hash: u64) -> impl Iterator<Item = usize> {
+        let (first, mask, start) = (self.first as usize, self.mask(), low(hash >> 8) as usize);
+        (start..=start + mask).map(move |at| first + (at & mask))
+    }
+}
+
+/// So many places are in a group, and so many of them are used at most, on average.
+const PLACES: usize = 6;
+const USED: usize = 4;
+/// The high bits of the tags of a group.
+const HIGHS: u64 = 0x8080_8080_8080;
+
+/// The tag of a hash is in its lowest byte, and not zero; its place is above.
+#[inline]
+fn tag_of(hash: u64) -> u64 {
+    (hash & 0xFF).max(1)
+}
+
+/// Two to a line of the cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+struct Unit([u64; 4]);
+
+impl Unit {
+    const EMPTY: Self = Self([0; 4]);
+
+    #[inline]
+    fn key(&self) -> Key {
+        let [low, high, ..] = self.0;
+        Key(low, high)
+    }
+
+    #[inline]
+    fn step(&self) -> Step {
+        let [.., first, second] = self.0;
+        Step(first, second)
+    }
+
+    /// The place at `slot` of a group.
+    #[inline]
+    fn place(&self, slot: usize) -> Option<u32> {
+        let [_, places @ ..] = &self.0;
+        places.get(slot / 2).map(|pair| low(pair >> (32 * (slot % 2))))
+    }
+
+    /// Puts a place into a group. False when there is no room.
+    fn put(&mut self, tag: u64, place: u32) -> bool {
+        let [tags, places @ ..] = &mut self.0;
+        let slot = (0..PLACES).find(|slot| tags.to_le_bytes().get(*slot) == Some(&0));
+        let Some((slot, pair)) = slot.and_then(|slot| Some((slot, places.get_mut(slot / 2)?))) else {
+            return false;
+        };
+        *tags |= tag << (8 * slot);
+        *pair |= u64::from(place) << (32 * (slot % 2));
+        true
+    }
+}
+
+/// All units of a table.
+#[derive(Debug, Default)]
+pub(super) struct Units(Vec<Unit>);
+
+impl Units {
+    /// A step that leads nowhere yet. `None` when there are too many.
+    pub(super) fn add_step(&mut self) -> Option<u32> {
+        let Step(first, second) = Step::NOWHERE;
+        let Key(low, high) = Key::NONE;
+        self.0.push(Unit([low, high, first, second]));
+        u32::try_from(self.0.len() - 1).ok().filter(|place| *place < Fan::MARK)
+    }
+
+    /// Room for so many keys. `None` when there are too many.
+    pub(super) fn add_fan(&mut self, keys: usize) -> Option<Fan> {
+        let grouped = keys > FEW;
+        let count = if grouped { keys.div_ceil(USED) } else { keys + keys / 2 }.next_power_of_two();
+        let first = u32::try_from(self.0.len()).ok()?;
+        self.0.resize(self.0.len() + count, Unit::EMPTY);
+        let fits = self.0.len() < (Fan::GROUPED >> Fan::BITS) as usize;
+        fits.then_some(Fan { first, bits: count.ilog2(), grouped })
+    }
+
+    pub(super) fn set_step(&mut self, place: u32, step: Step) {
+        if let Some(Unit([_, _, first, second])) = self.0.get_mut(place as usize) {
+            (*first, *second) = (step.0, step.1);
+        }
+    }
+
+    /// A new step, which leads nowhere yet, for a key of this hash, which must not be there; without a fan
+    /// it is the only one. `None` when there are too many.
+    pub(super) fn lead(&mut self, fan: Option<Fan>, hash: u64, key: Key) -> Option<u32> {
+        let place = match fan {
+            Some(fan) if !fan.grouped => {
+                let free = |place: &usize| self.0.get(*place).is_some_and(|unit| unit.key() == Key::NONE);
+                u32::try_from(fan.places(hash).find(free)?).ok()?
+            }
+            _ => self.add_step()?,
+        };
+        if let Some(Unit([low, high, ..])) = self.0.get_mut(place as usize) {
+            (*low, *high) = (key.0, key.1);
+        }
+        if let Some(fan) = fan.filter(|fan| fan.grouped) {
+            let mut groups = fan.places(hash);
+            groups.find(|group| self.0.get_mut(*group).is_some_and(|unit| unit.put(tag_of(hash), place)))?;
+        }
+        Some(place)
+    }
+
+    /// The step at a place.
+    #[inline]
+    pub(super) fn step(&self, place: u32) -> Option<Step> {
+        self.0.get(place as usize).map(Unit::step)
+    }
+
+    /// The step that a key leads to that `is` the one that stands with it. `closed` is where the keys of
+    /// a step lead, `hash` that of the key, if it is asked for.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        closed: u32,
+        hash: impl FnOnce() -> u64,
+        is: impl Fn(Key) -> bool,
+    ) -> Option<Step> {
+        if closed < Fan::MARK {
+            return self.0.get(closed as usize).filter(|unit| is(unit.key())).map(Unit::step);
+        }
+        let (fan, hash) = (Fan::of(closed), hash());
+        if fan.grouped {
+            return self.find_grouped(fan, hash, is);
+        }
+        for place in fan.places(hash) {
+            let unit = self.0.get(place)?;
+            let key = unit.key();
+            if is(key) {
+                return Some(unit.step());
+            }
+            if key == Key::NONE {
+                return None;
+            }
+        }
+        None
+    }
+
+    #[inline]
+    fn find_grouped(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<Step> {
+        let wanted = tag_of(hash) * ONES;
+        for group in fan.places(hash) {
+            let group = self.0.get(group)?;
+            let tags = group.0[0];
+            let mut hits = zeros(tags ^ wanted) & HIGHS;
+            while hits != 0 {
+                let place = group.place((hits.trailing_zeros() / 8) as usize)?;
+                if let Some(unit) = self.0.get(place as usize).filter(|unit| is(unit.key())) {
+                    return Some(unit.step());
+                }
+                hits &= hits - 1;
+            }
+            // The last place is free: nothing went on to the next group.
+            if tags >> (8 * (PLACES - 1)) == 0 {
+                return None;
+            }
+        }
+        None
+    }
+
+    pub(super) fn size_bytes(&self) -> usize {
+        size_of_val(self.0.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::bytes::NONE;
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_step_is_what_it_was_made_of() {
+        let step = Step::new(1, 2, 3, 4);
+        assert_eq!((step.min_rank(), step.ended(), step.open(), step.closed()), (1, 2, 3, 4));
+        assert_eq!(Step::new(NONE, NONE, NONE, NONE), Step::NOWHERE);
+    }
+
+    proptest! {
+        #[test]
+        fn what_leads_on_is_found_in_its_own_fan_only(
+            fans in prop::collection::vec(prop::collection::btree_set(1..u64::MAX, 2..80), 1..5),
+            same: u64,
+        ) {
+            let mut units = Units::default();
+            // Half of the hashes are the same: those keys have to be told apart by themselves.
+            let hash = |key: u64| if key.is_multiple_of(2) { same } else { key };
+            let mut known = Vec::new();
+            for keys in &fans {
+                let fan = units.add_fan(keys.len()).unwrap();
+                prop_assert_eq!(Fan::of(fan.packed()), fan);
+                for key in keys {
+                    let place = units.lead(Some(fan), hash(*key), Key(*key, 7)).unwrap();
+                    units.set_step(place, Step::new(place, 0, 0, 0));
+                    known.push((fan, *key, place));
+                }
+            }
+            for (of, key, place) in &known {
+                for (fan, ..) in &known {
+                    let found = units.find(fan.packed(), || hash(*key), |known| known == Key(*key, 7));
+                    let expected = known.iter().find(|known| (known.0, known.1) == (*fan, *key));
+                    prop_assert_eq!(found.map(Step::min_rank), expected.map(|known| known.2));
+                    prop_assert!(fan != of || found.is_some_and(|found| found.min_rank() == *place));
+                }
+            }
+        }
+    }
+}
