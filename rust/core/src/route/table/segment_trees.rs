@@ -7,7 +7,7 @@
 use super::bytes::{NONE, same};
 use super::exact::{Found, Plain};
 use super::segments::{Cursor, Key, Segments};
-use super::units::{Fan, Step, Units};
+use super::units::{Fan, Unit, Units};
 use std::ops::Range;
 
 /// Where a template ends.
@@ -90,7 +90,7 @@ impl SegmentTrees {
     }
 
     /// From a step on, to which a text has led up to `cursor`.
-    fn walk_on(&self, step: Step, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
+    fn walk_on(&self, step: &Unit, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
         let (mut step, mut cursor) = (step, cursor);
         while step.min_rank() < walker.bound() {
             let is_end = segments.is_end(cursor);
@@ -126,7 +126,7 @@ impl SegmentTrees {
 
     /// Where a segment leads as the one that it is.
     #[inline]
-    fn closed(&self, closed: u32, segments: &Segments<'_>, segment: &Range<usize>) -> Option<Step> {
+    fn closed(&self, closed: u32, segments: &Segments<'_>, segment: &Range<usize>) -> Option<&Unit> {
         if closed == NONE {
             return None;
         }
@@ -138,7 +138,7 @@ impl SegmentTrees {
 
     /// The same for a segment that is too long for a key.
     #[inline(never)]
-    fn long(&self, closed: u32, segment: &[u8]) -> Option<Step> {
+    fn long(&self, closed: u32, segment: &[u8]) -> Option<&Unit> {
         let key = Key::long(segment, self.seed);
         let is = |known: Key| {
             let bytes = known.bytes(key).and_then(|bytes| self.texts.get(bytes));
@@ -198,7 +198,7 @@ impl SegmentTrees {
             && let Some(Plain { rank, methods }) = found.only()
         {
             let Ends(only) = Ends::only(*end, methods);
-            self.units.set_step(step, Step::new(rank, only, open, closed));
+            self.units.set_step(step, [rank, only, open, closed]);
             return Some(());
         }
         let mut next = NONE;
@@ -206,7 +206,7 @@ impl SegmentTrees {
             self.ended.push(Ended { next, ..*one });
             next = u32::try_from(self.ended.len() - 1).ok().filter(|place| *place < Ends::ONLY)?;
         }
-        self.units.set_step(step, Step::new(min_rank, next, open, closed));
+        self.units.set_step(step, [min_rank, next, open, closed]);
         Some(())
     }
 

@@ -9,43 +9,6 @@
 use super::bytes::{ONES, zeros};
 use super::segments::Key;
 
-/// How far a text was followed, and where that leads: four numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step(u64, u64);
-
-impl Step {
-    pub(super) const NOWHERE: Self = Self(u64::MAX, u64::MAX);
-
-    #[inline]
-    pub(super) fn new(min_rank: u32, ended: u32, open: u32, closed: u32) -> Self {
-        Self(u64::from(min_rank) | u64::from(ended) << 32, u64::from(open) | u64::from(closed) << 32)
-    }
-
-    /// The best rank that this leads to.
-    #[inline]
-    pub(super) fn min_rank(self) -> u32 {
-        low(self.0)
-    }
-
-    /// What ends here, `NONE` when nothing does.
-    #[inline]
-    pub(super) fn ended(self) -> u32 {
-        low(self.0 >> 32)
-    }
-
-    /// The place of the step that any segment leads to.
-    #[inline]
-    pub(super) fn open(self) -> u32 {
-        low(self.1)
-    }
-
-    /// Where the segments lead that are known here: one place, or a fan.
-    #[inline]
-    pub(super) fn closed(self) -> u32 {
-        low(self.1 >> 32)
-    }
-}
-
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "the other half is another number")]
 fn low(word: u64) -> u32 {
@@ -61,8 +24,8 @@ pub(super) struct Fan {
     grouped: bool,
 }
 
-/// Of more keys there are groups.
-const FEW: usize = 48;
+/// Of more keys there are groups: a table of them is larger than what a processor has near.
+const FEW: usize = 4096;
 
 impl Fan {
     /// What is less is the place of a step.
@@ -82,15 +45,15 @@ impl Fan {
     }
 
     #[inline]
-    fn mask(self) -> usize {
-        (1 << self.bits) - 1
+    fn units(self) -> usize {
+        1 << self.bits
     }
 
     /// The places of the units where a hash is looked for, one after the other.
     #[inline]
     fn places(self, hash: u64) -> impl Iterator<Item = usize> {
-        let (first, mask, start) = (self.first as usize, self.mask(), low(hash >> 8) as usize);
-        (start..=start + mask).map(move |at| first + (at & mask))
+        let (first, units, start) = (self.first as usize, self.units(), low(hash >> 8) as usize);
+        (start..start + units).map(move |at| first + (at & (units - 1)))
     }
 }
 
@@ -109,21 +72,43 @@ fn tag_of(hash: u64) -> u64 {
 /// Two to a line of the cache.
 #[derive(Debug, Clone, Copy)]
 #[repr(align(32))]
-struct Unit([u64; 4]);
+pub(super) struct Unit([u64; 4]);
 
 impl Unit {
     const EMPTY: Self = Self([0; 4]);
 
+    /// A step that leads nowhere.
+    const NOWHERE: Self = Self([0, 0, u64::MAX, u64::MAX]);
+
+    /// The key that leads to this step.
     #[inline]
     fn key(&self) -> Key {
         let [low, high, ..] = self.0;
         Key(low, high)
     }
 
+    /// The best rank that this step leads to.
     #[inline]
-    fn step(&self) -> Step {
-        let [.., first, second] = self.0;
-        Step(first, second)
+    pub(super) fn min_rank(&self) -> u32 {
+        low(self.0[2])
+    }
+
+    /// What ends at this step, `NONE` when nothing does.
+    #[inline]
+    pub(super) fn ended(&self) -> u32 {
+        low(self.0[2] >> 32)
+    }
+
+    /// The place of the step that any segment leads to.
+    #[inline]
+    pub(super) fn open(&self) -> u32 {
+        low(self.0[3])
+    }
+
+    /// Where the segments lead that are known here: one place, or a fan.
+    #[inline]
+    pub(super) fn closed(&self) -> u32 {
+        low(self.0[3] >> 32)
     }
 
     /// The place at `slot` of a group.
@@ -153,25 +138,25 @@ pub(super) struct Units(Vec<Unit>);
 impl Units {
     /// A step that leads nowhere yet. `None` when there are too many.
     pub(super) fn add_step(&mut self) -> Option<u32> {
-        let Step(first, second) = Step::NOWHERE;
-        let Key(low, high) = Key::NONE;
-        self.0.push(Unit([low, high, first, second]));
+        self.0.push(Unit::NOWHERE);
         u32::try_from(self.0.len() - 1).ok().filter(|place| *place < Fan::MARK)
     }
 
     /// Room for so many keys. `None` when there are too many.
     pub(super) fn add_fan(&mut self, keys: usize) -> Option<Fan> {
         let grouped = keys > FEW;
-        let count = if grouped { keys.div_ceil(USED) } else { keys + keys / 2 }.next_power_of_two();
+        let count = if grouped { keys.div_ceil(USED) } else { 2 * keys }.next_power_of_two();
         let first = u32::try_from(self.0.len()).ok()?;
         self.0.resize(self.0.len() + count, Unit::EMPTY);
         let fits = self.0.len() < (Fan::GROUPED >> Fan::BITS) as usize;
         fits.then_some(Fan { first, bits: count.ilog2(), grouped })
     }
 
-    pub(super) fn set_step(&mut self, place: u32, step: Step) {
+    /// Sets what is known of a step: the best rank, what ends there, where it leads on.
+    pub(super) fn set_step(&mut self, place: u32, [min_rank, ended, open, closed]: [u32; 4]) {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
         if let Some(Unit([_, _, first, second])) = self.0.get_mut(place as usize) {
-            (*first, *second) = (step.0, step.1);
+            (*first, *second) = (pair(min_rank, ended), pair(open, closed));
         }
     }
 
@@ -197,8 +182,8 @@ impl Units {
 
     /// The step at a place.
     #[inline]
-    pub(super) fn step(&self, place: u32) -> Option<Step> {
-        self.0.get(place as usize).map(Unit::step)
+    pub(super) fn step(&self, place: u32) -> Option<&Unit> {
+        self.0.get(place as usize)
     }
 
     /// The step that a key leads to that `is` the one that stands with it. `closed` is where the keys of
@@ -209,9 +194,9 @@ impl Units {
         closed: u32,
         hash: impl FnOnce() -> u64,
         is: impl Fn(Key) -> bool,
-    ) -> Option<Step> {
+    ) -> Option<&Unit> {
         if closed < Fan::MARK {
-            return self.0.get(closed as usize).filter(|unit| is(unit.key())).map(Unit::step);
+            return self.0.get(closed as usize).filter(|unit| is(unit.key()));
         }
         let (fan, hash) = (Fan::of(closed), hash());
         if fan.grouped {
@@ -221,7 +206,7 @@ impl Units {
             let unit = self.0.get(place)?;
             let key = unit.key();
             if is(key) {
-                return Some(unit.step());
+                return Some(unit);
             }
             if key == Key::NONE {
                 return None;
@@ -231,7 +216,7 @@ impl Units {
     }
 
     #[inline]
-    fn find_grouped(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<Step> {
+    fn find_grouped(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<&Unit> {
         let wanted = tag_of(hash) * ONES;
         for group in fan.places(hash) {
             let group = self.0.get(group)?;
@@ -240,7 +225,7 @@ impl Units {
             while hits != 0 {
                 let place = group.place((hits.trailing_zeros() / 8) as usize)?;
                 if let Some(unit) = self.0.get(place as usize).filter(|unit| is(unit.key())) {
-                    return Some(unit.step());
+                    return Some(unit);
                 }
                 hits &= hits - 1;
             }
@@ -265,9 +250,14 @@ mod tests {
 
     #[test]
     fn a_step_is_what_it_was_made_of() {
-        let step = Step::new(1, 2, 3, 4);
-        assert_eq!((step.min_rank(), step.ended(), step.open(), step.closed()), (1, 2, 3, 4));
-        assert_eq!(Step::new(NONE, NONE, NONE, NONE), Step::NOWHERE);
+        let mut units = Units::default();
+        let place = units.add_step().unwrap();
+        let step = |units: &Units| {
+            units.step(place).map(|step| [step.min_rank(), step.ended(), step.open(), step.closed()])
+        };
+        assert_eq!(step(&units), Some([NONE; 4]));
+        units.set_step(place, [1, 2, 3, 4]);
+        assert_eq!(step(&units), Some([1, 2, 3, 4]));
     }
 
     proptest! {
@@ -285,7 +275,7 @@ mod tests {
                 prop_assert_eq!(Fan::of(fan.packed()), fan);
                 for key in keys {
                     let place = units.lead(Some(fan), hash(*key), Key(*key, 7)).unwrap();
-                    units.set_step(place, Step::new(place, 0, 0, 0));
+                    units.set_step(place, [place, 0, 0, 0]);
                     known.push((fan, *key, place));
                 }
             }
@@ -293,7 +283,7 @@ mod tests {
                 for (fan, ..) in &known {
                     let found = units.find(fan.packed(), || hash(*key), |known| known == Key(*key, 7));
                     let expected = known.iter().find(|known| (known.0, known.1) == (*fan, *key));
-                    prop_assert_eq!(found.map(Step::min_rank), expected.map(|known| known.2));
+                    prop_assert_eq!(found.map(Unit::min_rank), expected.map(|known| known.2));
                     prop_assert!(fan != of || found.is_some_and(|found| found.min_rank() == *place));
                 }
             }
