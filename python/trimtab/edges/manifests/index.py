@@ -1,0 +1,42 @@
+"""The objects of many files under their names. A change leaves most of them as they are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from trimtab.core.model import Object, ObjectRef
+
+
+def merged(
+    given: Sequence[Object],
+) -> tuple[dict[ObjectRef, Object], dict[ObjectRef, list[Object]]]:
+    """Of all objects, in their order, the first of each name; and under each name that is given more
+    than once all that have it."""
+    refs = [found.ref for found in given]
+    objects = dict(zip(refs, given, strict=True))
+    if len(objects) == len(given):
+        return objects, {}
+    objects.update(zip(reversed(refs), reversed(given), strict=True))  # the first one stays
+    twins: dict[ObjectRef, list[Object]] = {
+        ref: [] for ref, times in Counter(refs).items() if times > 1
+    }
+    for found in given:
+        if found.ref in twins:
+            twins[found.ref].append(found)
+    return objects, twins
+
+
+def renewed(
+    objects: Mapping[ObjectRef, Object],
+    changes: Iterable[tuple[Sequence[Object], Sequence[Object]]],
+) -> dict[ObjectRef, Object] | None:
+    """``objects``, no two of one name, after others came in the place of some of them; None where
+    they have other names, or stand in another order."""
+    now = dict(objects)
+    for gone, come in changes:
+        names = [found.ref for found in come]
+        if names != [found.ref for found in gone]:
+            return None
+        now.update(zip(names, come, strict=True))
+    return now
