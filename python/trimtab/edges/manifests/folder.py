@@ -55,6 +55,11 @@ class File:
     problems: tuple[Diagnostic, ...] = ()
 
     @cached_property
+    def inode(self) -> tuple[int, int] | None:
+        """What is the same in all links to a file; None while it cannot be read."""
+        return (self.stamp.device, self.stamp.inode) if self.stamp else None
+
+    @cached_property
     def objects(self) -> tuple[Object, ...]:
         return (*_objects(self.pieces), *self.kept)
 
@@ -252,14 +257,15 @@ def _objects(parts: Iterable[Piece | File]) -> Iterator[Object]:
 
 def _without_links(files: dict[str, File]) -> dict[str, File]:
     """Each file once, however many links lead to it."""
+    if len({file.inode for file in files.values()}) == len(files):
+        return files
     seen: set[tuple[int, int]] = set()
     once: dict[str, File] = {}
     for path, file in files.items():
-        inode = file.stamp[:2] if file.stamp else None
-        if inode not in seen:
+        if file.inode not in seen:
             once[path] = file
-        if inode:
-            seen.add(inode)
+        if file.inode:
+            seen.add(file.inode)
     return once
 
 

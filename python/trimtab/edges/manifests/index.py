@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
 from trimtab.core.model import Object, ObjectRef
 
@@ -13,7 +14,7 @@ def merged(
 ) -> tuple[dict[ObjectRef, Object], dict[ObjectRef, list[Object]]]:
     """Of all objects, in their order, the first of each name; and under each name that is given more
     than once all that have it."""
-    refs = [found.ref for found in given]
+    refs = [*map(attrgetter("ref"), given)]
     objects = dict(zip(refs, given, strict=True))
     if len(objects) == len(given):
         return objects, {}

@@ -43,7 +43,7 @@ class Piece:
 Pieces: TypeAlias = tuple[Piece, ...]
 # That a document begins is known by its first three characters and the one after them.
 _MARK = 4
-_BLOCK = 1 << 16
+_BLOCK = 1 << 16  # characters that are compared at once
 
 
 def pieces_of(
