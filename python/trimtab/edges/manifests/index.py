@@ -33,11 +33,14 @@ def renewed(
     changes: Iterable[tuple[Sequence[Object], Sequence[Object]]],
 ) -> dict[ObjectRef, Object] | None:
     """``objects``, no two of one name, after others came in the place of some of them; None where
-    they have other names, or stand in another order."""
+    a name came, or stands in another order: then there is no place for it yet."""
     now = dict(objects)
     for gone, come in changes:
-        names = [found.ref for found in come]
-        if names != [found.ref for found in gone]:
+        left = {found.ref: found for found in come}
+        for found in gone:
+            if found.ref not in left:
+                del now[found.ref]
+        if [found.ref for found in come] != [found.ref for found in gone if found.ref in left]:
             return None
-        now.update(zip(names, come, strict=True))
+        now.update(left)
     return now
