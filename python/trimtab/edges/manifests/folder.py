@@ -113,7 +113,7 @@ class Folder:
         self._scanned = False
         self._spare: dict[str, Document] = {}  # parsed while a file is being rewritten
         self.parsed = 0  # documents that were parsed so far
-        self.objects: Mapping[ObjectRef, Object] = {}
+        self.objects: dict[ObjectRef, Object] = {}  # another one after each change
         self.twins: Mapping[ObjectRef, Sequence[Origin]] = {}  # of objects given more than once
         self.problems: Sequence[Diagnostic] = ()
 
