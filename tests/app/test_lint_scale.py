@@ -16,8 +16,10 @@ sys.path.insert(0, str(BENCH))
 import lint_scale  # noqa: E402 - the benchmark is no package
 
 from trimtab.core.model import ObjectRef  # noqa: E402
+from trimtab.edges.manifests import folder  # noqa: E402
 from trimtab.providers.appmesh import reading  # noqa: E402
 from trimtab.providers.appmesh.checks.cells import Cells  # noqa: E402
+from trimtab.providers.appmesh.owners import Owners  # noqa: E402
 
 
 @pytest.mark.parametrize("layout", ["many", "one"])
@@ -73,6 +75,50 @@ async def test_a_change_touches_what_it_concerns(
     assert mesh.store._folder.parsed - parsed <= 1
     assert len(read) == int(bool(TOUCHED[name]) and not gone)
     assert looked == TOUCHED[name]
+
+
+SELECTORS = ("mesh selector", "namespace labels", "gateway selector", "gateway port")
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+async def test_routes_that_are_alike_are_given_to_a_gateway_as_one(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change that concerns all 100 GatewayRoutes asks for the owner of one of them."""
+    files, mesh = lint_scale.prepare(tmp_path, 500, "many")
+    await mesh.read()
+    mesh.lint()
+    asked: list[ObjectRef] = []
+    real = Owners.gateway_of_route
+    monkeypatch.setattr(
+        Owners, "gateway_of_route", lambda own, one: asked.append(one.ref) or real(own, one)
+    )
+    edit = lint_scale.EDITS[name]
+    files.put(edit.part, edit.text(0))
+    await mesh.read()
+    mesh.lint()
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("layout", ["many", "one"])
+async def test_a_change_is_put_into_the_index(
+    tmp_path: Path, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of all edits of the benchmark, there and back, all objects are indexed again for one alone: a
+    name that comes has to find its place."""
+    files, mesh = lint_scale.prepare(tmp_path, 50, layout)
+    await mesh.read()
+    calls: list[int] = []
+    real = folder.merged
+    monkeypatch.setattr(folder, "merged", lambda given: calls.append(len(given)) or real(given))
+    again = {}
+    for name, edit in lint_scale.EDITS.items():
+        calls.clear()
+        for turn in (0, 1):
+            files.put(edit.part, edit.text(turn))
+            await mesh.read()
+        again[name] = len(calls)
+    assert again == {name: int(name == "node deleted") for name in lint_scale.EDITS}
 
 
 @pytest.mark.parametrize("layout", ["many", "one"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from edges.manifests.routers import NOISE, ROUTER, fill
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trimtab.core.model import ObjectRef
+from trimtab.edges.manifests import pieces
 from trimtab.edges.manifests.documents import DocumentReader
 from trimtab.edges.manifests.folder import Folder
 from trimtab.edges.manifests.pieces import Piece, Pieces, pieces_of
@@ -33,16 +35,18 @@ class Maker:
         return Piece.of(text, self.reader.read(text, is_json=False), "f.yaml", {})
 
 
-def shape(pieces: Pieces) -> list[tuple[int, int]]:
-    return [(piece.size, piece.lines) for piece in pieces]
+def shape(made: Pieces) -> list[tuple[int, int]]:
+    return [(piece.size, piece.lines) for piece in made]
 
 
-@given(old=texts, new=texts)
-def test_documents_begin_where_they_would_begin_anew(old: str, new: str) -> None:
-    """Whatever the two texts are, the second is split as if the first had never been."""
+@given(old=texts, new=texts, block=st.sampled_from([1, 3, 1000]))
+def test_documents_begin_where_they_would_begin_anew(old: str, new: str, block: int) -> None:
+    """Whatever the two texts are, and in blocks of whatever size they are compared, the second is
+    split as if the first had never been."""
     maker = Maker()
     before = pieces_of(old, "", (), maker, is_json=False)
-    again = pieces_of(new, old, before, maker, is_json=False)
+    with patch.object(pieces, "_BLOCK", block):
+        again = pieces_of(new, old, before, maker, is_json=False)
     spans = [new[a:b] for a, b in split(new)]
     assert shape(again) == [(len(text), text.count("\n")) for text in spans]
 
@@ -51,16 +55,18 @@ def test_documents_begin_where_they_would_begin_anew(old: str, new: str) -> None
     parts=st.lists(st.sampled_from((*NOISE, fill("flow", "a", 1, 2), fill("block", "b", 3, 4)))),
     cut=st.tuples(st.integers(0, 400), st.integers(0, 60)),
     put=texts,
+    block=st.sampled_from([20, 1000]),
 )
 def test_a_change_anywhere_is_read_as_anew(
-    parts: list[str], cut: tuple[int, int], put: str
+    parts: list[str], cut: tuple[int, int], put: str, block: int
 ) -> None:
     """Something cut out and something put in: sizes, lines and what is said are those of the new
     text."""
     old = "---\n".join(parts)
     new = old[: cut[0]] + put + old[sum(cut) :]
     before = pieces_of(old, "", (), Maker(), is_json=False)
-    again = pieces_of(new, old, before, Maker(), is_json=False)
+    with patch.object(pieces, "_BLOCK", block):
+        again = pieces_of(new, old, before, Maker(), is_json=False)
     anew = pieces_of(new, "", (), Maker(), is_json=False)
     assert again == anew
 

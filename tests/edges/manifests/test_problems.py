@@ -92,6 +92,22 @@ async def test_an_object_given_twice_is_reported_with_both_places(tmp_path: Path
     assert weights(await manifests.apply(move((await manifests.read())[ref()], 80, 20))) == [80, 20]
 
 
+async def test_a_document_that_is_pasted_again_is_an_object_given_twice(tmp_path: Path) -> None:
+    """Also word for word, into a file that was read before."""
+    file, text = tmp_path / "a.yaml", fill("block", "web", 90, 10)
+    file.write_text(text)
+    manifests = opened(tmp_path)
+    found = (await manifests.read())[ref()]
+    file.write_text(f"{text}---\n{text}")
+    assert await manifests.read() == {ref(): found}
+    assert [p.code for p in manifests.problems] == ["DuplicateObject"]
+    with pytest.raises(Refused, match=r"document 0\) and .*document 1\)"):
+        await manifests.apply(move(found, 80, 20))
+    file.write_text(text)
+    assert await manifests.read() == {ref(): found}
+    assert manifests.problems == ()
+
+
 HEAD = "apiVersion: appmesh.k8s.aws/v1beta2\nkind: VirtualRouter\n"
 
 

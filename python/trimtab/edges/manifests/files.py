@@ -31,6 +31,12 @@ def stamp(path: str) -> Stamp:
     return Stamp(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
+def is_as(path: str, seen: Stamp | None) -> bool:
+    """Whether a file is as it was ``seen``."""
+    found = os.stat(path)  # noqa: PTH116
+    return seen == (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
+
+
 def walk(root: str) -> Iterator[str]:
     """The manifests under a path in a fixed order: itself, or those of a folder and its folders.
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import attrgetter
 from typing import NamedTuple
 
+from trimtab.core.differences import differing
 from trimtab.core.model import Diagnostic, Object, ObjectRef, Origin, Severity
 from trimtab.edges.manifests.documents import HIDING, Document, DocumentReader, report
-from trimtab.edges.manifests.files import Stamp, stamp, walk
+from trimtab.edges.manifests.files import Stamp, is_as, stamp, walk
+from trimtab.edges.manifests.index import merged, renewed
 from trimtab.edges.manifests.pieces import Piece, Pieces, pieces_of
 from trimtab.errors import InvalidDocument
 
@@ -37,7 +40,7 @@ def decode(content: bytes) -> Content:
     return Content(text.removeprefix(_BOM), text.startswith(_BOM))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class File:
     """What one file held when it was last read. ``settled`` is False while its stamp may lie.
 
@@ -52,12 +55,20 @@ class File:
     problems: tuple[Diagnostic, ...] = ()
 
     @cached_property
-    def objects(self) -> tuple[Object, ...]:
-        return (*(o for piece in self.pieces for o in piece.objects), *self.kept)
+    def inode(self) -> tuple[int, int] | None:
+        """What is the same in all links to a file; None while it cannot be read."""
+        return (self.stamp.device, self.stamp.inode) if self.stamp else None
 
     @cached_property
-    def by_ref(self) -> dict[ObjectRef, Object]:
-        return {found.ref: found for found in self.objects}
+    def objects(self) -> tuple[Object, ...]:
+        return (*_objects(self.pieces), *self.kept)
+
+    def since(self, old: File) -> tuple[Sequence[Object], Sequence[Object]]:
+        """What stood in an earlier state of the file, and what stands here in its place."""
+        if old.kept or self.kept:
+            return old.objects, self.objects
+        gone, come = differing(old.pieces, self.pieces)
+        return tuple(_objects(old.pieces[gone])), tuple(_objects(self.pieces[come]))
 
     @cached_property
     def by_text(self) -> dict[str, Document]:
@@ -96,12 +107,13 @@ class Folder:
         self._roots = list(paths)
         self._reader = reader
         self._now = now
+        self._seen: dict[str, File] = {}  # by every path, also where several lead to one file
         self._files: dict[str, File] = {}
-        self._lost: tuple[Diagnostic, ...] = ()
+        self._lost: list[Diagnostic] = []
         self._scanned = False
         self._spare: dict[str, Document] = {}  # parsed while a file is being rewritten
         self.parsed = 0  # documents that were parsed so far
-        self.objects: Mapping[ObjectRef, Object] = {}
+        self.objects: dict[ObjectRef, Object] = {}  # another one after each change
         self.twins: Mapping[ObjectRef, Sequence[Origin]] = {}  # of objects given more than once
         self.problems: Sequence[Diagnostic] = ()
 
@@ -123,15 +135,13 @@ class Folder:
                         f"{root}: {error.strerror}. Remedy: name a manifest, or a folder of them"
                     ) from error
                 inside = os.path.join(root, "")  # noqa: PTH118
-                kept = {p: f for p, f in self._files.items() if p == root or p.startswith(inside)}
+                kept = {p: f for p, f in self._seen.items() if p == root or p.startswith(inside)}
                 found = {**kept, **found}
                 lost.append(_file_problem("PathMissing", root, error.strerror or str(error)))
         self._scanned = True
-        found = _without_links(found)
-        same = found.keys() == self._files.keys() and tuple(lost) == self._lost
-        if not same or any(self._files[path] is not file for path, file in found.items()):
-            self._files, self._lost = found, tuple(lost)
-            self._index()
+        if found != self._seen or lost != self._lost:
+            self._seen, self._lost = found, lost
+            self._index(_without_links(found))
 
     def covers(self, path: str) -> bool:
         """Whether a new file beside this one would be found."""
@@ -140,9 +150,10 @@ class Folder:
 
     def remember(self, path: str, content: bytes) -> None:
         """Take in what has just been written to a file."""
-        self._files[path] = self._load(path, self._files[path], stamp(path), content)
+        file = self._load(path, self._files[path], stamp(path), content)
         self._spare.clear()
-        self._index()
+        self._seen = {**self._seen, path: file}
+        self._index({**self._files, path: file})
 
     def document(self, path: str, text: str) -> Document:
         """What a document of a file yields, from what is known where possible."""
@@ -169,11 +180,11 @@ class Folder:
         return origins or [Origin(path, 0, 1)]  # the document that held it is broken
 
     def _look(self, path: str) -> File:
-        old = self._files.get(path)
+        old = self._seen.get(path)
         try:
-            now = stamp(path)
-            if old is not None and old.settled and old.stamp == now:
+            if old is not None and old.settled and is_as(path, old.stamp):
                 return old
+            now = stamp(path)
             with open(path, "rb") as file:  # noqa: PTH123
                 content = file.read()
         except OSError as error:
@@ -190,7 +201,8 @@ class Folder:
             if (old.stamp, old.settled) == (seen, settled):
                 return old
             return replace(old, stamp=seen, settled=settled)
-        if old is not None and old.objects and (not content.text or content.text.isspace()):
+        empty = not content.text or content.text.isspace()
+        if old is not None and empty and old.objects:
             return _unread(path, old, "is empty")
         return self._read(path, content, old, seen, settled=settled)
 
@@ -199,14 +211,16 @@ class Folder:
     ) -> File:
         is_json = path.endswith(".json")
         known = (old.content.text, old.pieces) if old and old.content else ("", ())
-        before = old.by_ref if old else {}
+        made: list[Piece] = []
 
         def piece(text: str) -> Piece:
             document = self._spare.get(text) or self._parse(text, is_json=is_json)
-            return Piece.of(text, document, path, before)
+            made.append(Piece.of(text, document, path, self.objects))
+            return made[-1]
 
         pieces = pieces_of(content.text, *known, piece, is_json=is_json)
-        problems = tuple(_problems(path, pieces))
+        fine = not (old and old.problems) and not any(one.document.problems for one in made)
+        problems = () if fine else tuple(_problems(path, pieces))
         kept: tuple[Object, ...] = ()
         if old is not None and any(p.code in HIDING for p in problems):
             # Which objects a broken document stood for is not known: none of the file's is dropped.
@@ -218,50 +232,40 @@ class Folder:
         self.parsed += 1
         return self._reader.read(text, is_json=is_json)
 
-    def _index(self) -> None:
-        objects: dict[ObjectRef, Object] = {}
-        problems = list(self._lost)
-        given = 0
-        for file in self._files.values():
-            problems += file.problems
-            objects.update(file.by_ref)
-            given += len(file.objects)
-        self.twins = {}
-        if given > len(objects):
-            objects, self.twins = self._with_twins()
-            problems += [_twin_problem(ref, origins) for ref, origins in self.twins.items()]
-        self.objects, self.problems = objects, tuple(problems)
+    def _index(self, files: dict[str, File]) -> None:
+        before, self._files = self._files, files
+        objects = None
+        if not self.twins and list(before) == list(files):
+            changed = [path for path, file in files.items() if before[path] is not file]
+            objects = renewed(self.objects, (files[path].since(before[path]) for path in changed))
+        if objects is None:
+            objects, twins = merged([*_objects(files.values())])
+            self.twins = {ref: self._places(several) for ref, several in twins.items()}
+        problems = chain.from_iterable(map(attrgetter("problems"), files.values()))
+        doubled = (_twin_problem(ref, origins) for ref, origins in self.twins.items())
+        self.objects, self.problems = objects, (*self._lost, *problems, *doubled)
 
-    def _with_twins(self) -> tuple[dict[ObjectRef, Object], dict[ObjectRef, list[Origin]]]:
-        """Of objects that are given more than once the first, and where all of them stand."""
-        objects: dict[ObjectRef, Object] = {}
-        given: dict[ObjectRef, list[Object]] = {}
-        for file in self._files.values():
-            for found in file.objects:
-                first = objects.setdefault(found.ref, found)
-                if first is not found:
-                    given.setdefault(found.ref, [first]).append(found)
-        twins = {
-            ref: [
-                origin
-                for path in dict.fromkeys(o.file for o in several)
-                for origin in self._origins(next(o for o in several if o.file == path))
-            ]
-            for ref, several in given.items()
-        }
-        return objects, twins
+    def _places(self, twins: Sequence[Object]) -> list[Origin]:
+        """Where all objects of one name stand, of which a file may hold several."""
+        one_of_file = {found.file: found for found in twins}
+        return [origin for found in one_of_file.values() for origin in self._origins(found)]
+
+
+def _objects(parts: Iterable[Piece | File]) -> Iterator[Object]:
+    return chain.from_iterable(map(attrgetter("objects"), parts))
 
 
 def _without_links(files: dict[str, File]) -> dict[str, File]:
     """Each file once, however many links lead to it."""
+    if len({file.inode for file in files.values()}) == len(files):
+        return files
     seen: set[tuple[int, int]] = set()
     once: dict[str, File] = {}
     for path, file in files.items():
-        inode = file.stamp[:2] if file.stamp else None
-        if inode not in seen:
+        if file.inode not in seen:
             once[path] = file
-        if inode:
-            seen.add(inode)
+        if file.inode:
+            seen.add(file.inode)
     return once
 
 

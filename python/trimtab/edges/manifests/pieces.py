@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
+from operator import attrgetter
 from typing import TypeAlias
 
 from trimtab.core.model import Object, ObjectRef
@@ -29,11 +30,11 @@ class Piece:
     def of(
         cls, text: str, document: Document, file: str, before: Mapping[ObjectRef, Object]
     ) -> Piece:
-        """``before``: the objects of the file so far; one that says the same stays the same."""
+        """``before``: the objects so far; one of this file that says the same stays the same."""
         objects = []
         for found in document.objects:
             same = before.get(found.ref)
-            if same is None or same.version != found.version:
+            if same is None or (same.version, same.file) != (found.version, file):
                 same = Object(found.ref, found.version, found.body, file)
             objects.append(same)
         return cls(len(text), text.count("\n"), document, tuple(objects))
@@ -42,6 +43,7 @@ class Piece:
 Pieces: TypeAlias = tuple[Piece, ...]
 # That a document begins is known by its first three characters and the one after them.
 _MARK = 4
+_BLOCK = 1 << 16  # characters that are compared at once
 
 
 def pieces_of(
@@ -49,10 +51,10 @@ def pieces_of(
 ) -> Pieces:
     """The documents of ``text``, those taken from ``old`` that stand in it as in ``old_text``;
     ``piece`` makes the others."""
-    starts = [0, *accumulate(one.size for one in old)]
+    starts = [*accumulate(map(attrgetter("size"), old), initial=0)]
     first = max(bisect_right(starts, _same_beginning(text, old_text) - _MARK) - 1, 0)
     begin, shift = starts[first], len(text) - len(old_text)
-    rest = len(text) - _same_end(text[begin:], old_text[begin:])
+    rest = len(text) - _same_end(text, old_text, min(len(text), len(old_text)) - begin)
     last = bisect_left(starts, rest - shift)  # from here on the old documents stand as they stood
     known = {old_text[a:b]: old[i] for i, (a, b) in _between(starts, first, last)}
     made: list[Piece] = []
@@ -72,23 +74,32 @@ def _between(starts: list[int], first: int, last: int) -> Iterator[tuple[int, tu
 
 
 def _same_beginning(a: str, b: str) -> int:
-    """How many characters two texts begin with alike: by halves, so that most is compared by C."""
-    low, high = 0, min(len(a), len(b))
+    """How many characters two texts begin with alike. Most of it is compared by C, in blocks, of
+    which the copies stay small."""
+    most = min(len(a), len(b))
+    low = 0
+    while low < most and a.startswith(b[low : low + _BLOCK], low):
+        low += _BLOCK
+    low, high = min(low, most), min(low + _BLOCK, most)
     while low < high:
         middle = (low + high + 1) // 2
-        if a[low:middle] == b[low:middle]:
+        if a.startswith(b[low:middle], low):
             low = middle
         else:
             high = middle - 1
     return low
 
 
-def _same_end(a: str, b: str) -> int:
-    """How many characters two texts end with alike."""
-    low, high = 0, min(len(a), len(b))
+def _same_end(a: str, b: str, most: int) -> int:
+    """How many characters two texts end with alike, up to ``most``."""
+    end_a, end_b = len(a), len(b)
+    low = 0
+    while low < most and a.endswith(b[max(end_b - low - _BLOCK, 0) : end_b - low], 0, end_a - low):
+        low += _BLOCK
+    low, high = min(low, most), min(low + _BLOCK, most)
     while low < high:
         middle = (low + high + 1) // 2
-        if a[len(a) - middle : len(a) - low] == b[len(b) - middle : len(b) - low]:
+        if a.endswith(b[end_b - middle : end_b - low], 0, end_a - low):
             low = middle
         else:
             high = middle - 1

@@ -106,7 +106,7 @@ class ManifestStore:
 
     def _publish(self) -> None:
         if self._objects != self._folder.objects:
-            self._objects = MappingProxyType(dict(self._folder.objects))
+            self._objects = MappingProxyType(self._folder.objects)
             news, self._news = self._news, asyncio.Event()
             news.set()
 

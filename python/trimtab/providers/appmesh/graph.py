@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from trimtab.core.model import ObjectRef
 from trimtab.providers.appmesh import drawing, hops
-from trimtab.providers.appmesh.hops import target_names
 from trimtab.providers.appmesh.model import (
     GatewayRoute,
     Resource,
@@ -21,6 +20,7 @@ from trimtab.providers.appmesh.model import (
 )
 from trimtab.providers.appmesh.names import arn_name
 from trimtab.providers.appmesh.routing import RouterRoute
+from trimtab.providers.appmesh.targets import target_names
 from trimtab.providers.appmesh.values import GROUP
 from trimtab.providers.appmesh.wording import asked_in_words
 

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from trimtab.providers.appmesh import names, shares
+from trimtab.providers.appmesh import shares
 from trimtab.providers.appmesh.model import (
     GatewayRoute,
-    NodeListener,
     VirtualGateway,
     VirtualNode,
     VirtualRouter,
@@ -34,8 +33,8 @@ from trimtab.providers.appmesh.routing import (
     HttpRoute,
     RouterRoute,
     VirtualRouterSpec,
-    WeightedTarget,
 )
+from trimtab.providers.appmesh.targets import Nodes, NodeTarget, node_targets, whole_node
 from trimtab.providers.appmesh.values import (
     UNSET_PRIORITY,
     HeaderMatch,
@@ -139,17 +138,6 @@ class VirtualHost:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeTarget:
-    """A weighted destination. ``cluster`` is None for one that nobody here can reach."""
-
-    name: str
-    weight: int
-    node: VirtualNode | None = None
-    listener: NodeListener | None = None
-    cluster: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ServiceEntry:
     """One entry of a service's list; without router and rule its provider is a VirtualNode."""
 
@@ -166,15 +154,11 @@ class Services(Protocol):
     def service(self, reference: Reference, referrer: GatewayRoute) -> VirtualService | None: ...
 
 
-class Mesh(Services, Protocol):
+class Mesh(Services, Nodes, Protocol):
     """What this module asks of a reading."""
 
     def routes_of(self, gateway: VirtualGateway) -> tuple[GatewayRoute, ...]: ...
     def router(self, reference: Reference, referrer: VirtualService) -> VirtualRouter | None: ...
-    def node(
-        self, reference: Reference, referrer: VirtualService | VirtualRouter
-    ) -> VirtualNode | None: ...
-    def cluster_name(self, node: VirtualNode, listener: NodeListener) -> str | None: ...
 
 
 def order_key(priority: int | None, match: Match, name: str) -> tuple[int, int, int, int, str, str]:
@@ -340,6 +324,15 @@ def service_entries(
     return router_entries(mesh, router, port) if router else ()
 
 
+def _node_entry(
+    mesh: Mesh, service: VirtualService, node: VirtualNode, port: int | None
+) -> ServiceEntry:
+    target = whole_node(mesh, service, node, port)
+    protocol = target.listener.port_mapping.protocol if target.listener else Wire.HTTP
+    path = ANYTHING if protocol is Wire.TCP else EVERY_PATH
+    return ServiceEntry(None, None, protocol, Match(path), (target,))
+
+
 def offered_ports(mesh: Mesh, service: VirtualService) -> tuple[PortMapping, ...]:
     """The ports on which a service is offered: those of its router, or of its node."""
     node_ref, router_ref = service.spec.node_ref, service.spec.router_ref
@@ -400,63 +393,3 @@ def _grpc_path(service: str | None, method: str | None) -> Path:
     if method is None:
         return Path(PathKind.PREFIX, f"/{service}/")
     return Path(PathKind.EXACT, f"/{service}/{method}")
-
-
-# --- targets ------------------------------------------------------------------------------------
-
-
-def node_targets(mesh: Mesh, router: VirtualRouter, rule: RouterRoute) -> tuple[NodeTarget, ...]:
-    """The targets of a rule in order, each under a name of its own within the rule."""
-    unique = target_names(rule.targets, router.namespace)
-    return tuple(
-        _node_target(mesh, router, target, name)
-        for target, name in zip(rule.targets, unique, strict=True)
-    )
-
-
-def target_names(targets: tuple[WeightedTarget, ...], namespace: str) -> tuple[str, ...]:
-    """The node's name, ``namespace/name`` elsewhere; with its port, then with a number, where
-    one node stands there several times."""
-    plain = [_plain_name(t, namespace) for t in targets]
-    named = [
-        f"{name}:{t.port}" if t.port is not None and plain.count(name) > 1 else name
-        for t, name in zip(targets, plain, strict=True)
-    ]
-    unique: list[str] = []
-    for name in named:
-        number, candidate = 1, name
-        while candidate in unique:
-            number += 1
-            candidate = f"{name}#{number}"
-        unique.append(candidate)
-    return tuple(unique)
-
-
-def _plain_name(target: WeightedTarget, namespace: str) -> str:
-    ref = target.virtual_node_ref
-    if ref is None:
-        return names.arn_name(target.virtual_node_arn or "")
-    elsewhere = ref.namespace is not None and ref.namespace != namespace
-    return f"{ref.namespace}/{ref.name}" if elsewhere else ref.name
-
-
-def _node_target(
-    mesh: Mesh, router: VirtualRouter, target: WeightedTarget, name: str
-) -> NodeTarget:
-    ref = target.virtual_node_ref
-    node = mesh.node(ref, router) if ref else None
-    listener = names.listener_of(node, target.port) if node else None
-    cluster = mesh.cluster_name(node, listener) if node and listener else None
-    return NodeTarget(name, target.weight, node, listener, cluster)
-
-
-def _node_entry(
-    mesh: Mesh, service: VirtualService, node: VirtualNode, port: int | None
-) -> ServiceEntry:
-    listener = names.listener_of(node, port) or names.listener_of(node, None)
-    cluster = mesh.cluster_name(node, listener) if listener else None
-    name = node.name if node.namespace == service.namespace else node.title
-    protocol = listener.port_mapping.protocol if listener else Wire.HTTP
-    path = ANYTHING if protocol is Wire.TCP else EVERY_PATH
-    target = NodeTarget(name, 1, node, listener, cluster)
-    return ServiceEntry(None, None, protocol, Match(path), (target,))

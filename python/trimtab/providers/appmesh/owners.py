@@ -19,7 +19,7 @@ from trimtab.providers.appmesh.model import (
     VirtualGateway,
 )
 from trimtab.providers.appmesh.names import Judged, Labels, Owner
-from trimtab.providers.appmesh.values import GROUP
+from trimtab.providers.appmesh.values import GROUP, MeshRef
 
 
 class Owners:
@@ -36,7 +36,7 @@ class Owners:
         self._namespaces = namespaces
         self._gateways = gateways
         self._by_namespace: dict[str, Owner] = {}
-        self._near: dict[tuple[str | None, str], _Near] = {}
+        self._near: dict[tuple[MeshRef | None, str], _Near] = {}
         self._by_route: dict[ObjectRef, tuple[GatewayRoute, Owner]] = {}
 
     def mesh_of_namespace(self, namespace: str) -> Owner:
@@ -73,10 +73,10 @@ class Owners:
             namespace = stated.namespace or route.namespace
             ref = ObjectRef(GROUP, "VirtualGateway", namespace, stated.name)
             return Owner(ref if ref in self._gateways else None)
-        key = self.mesh_name(route), route.namespace
+        key = route.spec.mesh_ref, route.namespace
         if (near := self._near.get(key)) is None:
             labels = self._labels_of(route.namespace)
-            ours = self._gateways_by_mesh.get(key[0], ())
+            ours = self._gateways_by_mesh.get(self.mesh_name(route), ())
             judged = names.gateways_of_namespace(route.namespace, labels, ours)
             near = self._near[key] = _Near(judged)
         return near.choose(route.labels)

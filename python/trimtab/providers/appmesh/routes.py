@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from trimtab.core.model import ObjectRef, Route, RouteKey, Target
 from trimtab.ports import Resolution
-from trimtab.providers.appmesh import hops
 from trimtab.providers.appmesh.model import VirtualRouter
 from trimtab.providers.appmesh.names import arn_name
 from trimtab.providers.appmesh.routing import RouterRoute
+from trimtab.providers.appmesh.targets import node_targets
 from trimtab.providers.appmesh.values import GROUP
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def resolve(reading: AppMeshReading, target: ObjectRef, rules: Sequence[str]) ->
 
 def route_of(reading: AppMeshReading, router: VirtualRouter, rule: RouterRoute) -> Route:
     """One rule of a router as a Route; targets that nobody here can watch have no telemetry."""
-    targets = hops.node_targets(reading, router, rule)
+    targets = node_targets(reading, router, rule)
     return Route(
         key=RouteKey(PROVIDER, router.ref, rule.name),
         targets=tuple(Target(t.name, t.weight, t.cluster) for t in targets),

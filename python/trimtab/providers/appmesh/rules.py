@@ -28,6 +28,7 @@ from trimtab.providers.appmesh.named import ByName
 from trimtab.providers.appmesh.paths import normal
 from trimtab.providers.appmesh.reading import AppMeshReading
 from trimtab.providers.appmesh.tables import gateway_rules, service_rules
+from trimtab.providers.appmesh.targets import node_targets
 
 _Door: TypeAlias = tuple[ObjectRef, int | None]  # a gateway or service, and its port
 
@@ -173,7 +174,7 @@ class MeshTable:
         rule = next((r for r in router.spec.routes if r.name == name), None)
         if rule is None:
             return None
-        targets = hops.node_targets(self._reading, router, rule)
+        targets = node_targets(self._reading, router, rule)
         match = RouteTable([rule_of(name, hops.Match(hops.ANYTHING), targets=targets)]).match("/")
         answer = MatchAnswer(router=router.title, rule=name, targets=_weights(targets))
         return _Pickable(answer, match)

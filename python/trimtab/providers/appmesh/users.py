@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trimtab.core.model import ObjectRef, Route
 from trimtab.providers.appmesh import hops, names
-from trimtab.providers.appmesh.hops import NodeTarget
+from trimtab.providers.appmesh.targets import NodeTarget, node_targets
 from trimtab.providers.appmesh.ways.services import choices
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _targets(reading: AppMeshReading, route: Route) -> Iterator[tuple[Who, str, 
     if asked is None:
         router = reading.routers[ref]
         rule = next(rule for rule in router.spec.routes if rule.name == rule_name)
-        for node_target in hops.node_targets(reading, router, rule):
+        for node_target in node_targets(reading, router, rule):
             yield (ref, rule_name), node_target.name, node_target
         return
     document = reading.gateway_routes[ref]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Collection, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -13,6 +14,7 @@ from trimtab.providers.appmesh import codes, hops
 from trimtab.providers.appmesh.codes import Problem, diagnostic
 from trimtab.providers.appmesh.hops import Match
 from trimtab.providers.appmesh.model import GatewayRoute, VirtualGateway
+from trimtab.providers.appmesh.names import Owner
 from trimtab.providers.appmesh.order import Entry, Ordering
 from trimtab.providers.appmesh.owners import seeks
 from trimtab.providers.appmesh.values import Protocol
@@ -50,8 +52,11 @@ class GatewayChecks:
         if reading.owners is not self._owners:
             self._owners = reading.owners
             again = set(self._groups.values())
+        unfit = cache(lambda *form: tuple(_unfit(reading, *form)))
         for group in again:
-            self._place(reading, group)
+            owner = reading.owners.gateway_of_route(reading.gateway_routes[group.refs[0]])
+            self._place(group, owner)
+            group.unfit = unfit(group.home, group.protocol, group.port) if group.home else ()
         self._told = tuple(self._tell(reading))
 
     def findings(self) -> Iterable[Diagnostic]:
@@ -86,19 +91,20 @@ class GatewayChecks:
         if gateway in self._lists:
             self._lists[gateway].stale.update(routes)
 
-    def _place(self, reading: AppMeshReading, group: _Group) -> None:
+    def _place(self, group: _Group, owner: Owner) -> None:
         """Give a group to its gateway, which may be another one now, or listen otherwise."""
-        owner = reading.owners.gateway_of_route(reading.gateway_routes[group.refs[0]])
         group.unowned, old, home = owner.problem, group.home, owner.found
-        if old != home or group.port is not None:
-            self._touch(old, group.refs)
-        if old != home and old in self._lists:
+        if old == home:
+            if group.port is not None:
+                self._touch(home, group.refs)
+            return
+        if old in self._lists:
             self._lists[old].groups.discard(group)
-        group.home, group.unfit = home, ()
+            self._touch(old, group.refs)
+        group.home = home
         if home is not None:
-            self._lists.setdefault(home, _List()).groups.add(group)
-            group.unfit = tuple(_unfit(group.protocol, group.port, reading.gateways[home]))
-        if old != home:
+            its = self._lists[home] = self._lists.get(home) or _List()
+            its.groups.add(group)
             self._touch(home, group.refs)
 
     # --- what is told ---------------------------------------------------------------------------
@@ -213,8 +219,11 @@ def _ports(gateway: VirtualGateway) -> list[int]:
     return [listener.port_mapping.port for listener in gateway.spec.listeners]
 
 
-def _unfit(spoken: Protocol, port: int | None, gateway: VirtualGateway) -> Iterator[Problem]:
-    """The form and the port of a route against the gateway's listeners."""
+def _unfit(
+    reading: AppMeshReading, home: ObjectRef, spoken: Protocol, port: int | None
+) -> Iterator[Problem]:
+    """The form and the port of a route against the listeners of its gateway."""
+    gateway = reading.gateways[home]
     form, ports = f"spec.{spoken}Route", _ports(gateway)
     if port is not None and ports and port not in ports:
         shown = ", ".join(map(str, ports))

@@ -17,7 +17,7 @@ from envoy.extensions.filters.network.tcp_proxy.v3 import tcp_proxy_pb2
 from google.protobuf import any_pb2
 
 from trimtab.providers.appmesh.envoy.routes import cluster_of
-from trimtab.providers.appmesh.hops import NodeTarget
+from trimtab.providers.appmesh.targets import NodeTarget
 
 INGRESS, EGRESS = "ingress", "egress"  # also the names under which the listeners' metrics appear
 

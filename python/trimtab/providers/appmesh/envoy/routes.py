@@ -16,12 +16,12 @@ from envoy.config.route.v3 import route_components_pb2, route_pb2
 from trimtab.providers.appmesh.hops import (
     GatewayEntry,
     Match,
-    NodeTarget,
     PathKind,
     RewriteKind,
     ServiceEntry,
     VirtualHost,
 )
+from trimtab.providers.appmesh.targets import NodeTarget
 from trimtab.providers.appmesh.values import HeaderMatch, QueryMatch
 
 SERVICE_HEADER = "x-app-mesh-virtual-service"

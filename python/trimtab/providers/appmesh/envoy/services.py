@@ -13,9 +13,10 @@ from trimtab.core.model import ObjectRef
 from trimtab.providers.appmesh.documents import Document
 from trimtab.providers.appmesh.envoy.clusters import egress_cluster
 from trimtab.providers.appmesh.envoy.routes import Host, service_host
-from trimtab.providers.appmesh.hops import NodeTarget, ServiceEntry, service_entries
+from trimtab.providers.appmesh.hops import ServiceEntry, service_entries
 from trimtab.providers.appmesh.model import Mesh, NodeListener, VirtualNode, VirtualService
 from trimtab.providers.appmesh.reading import AppMeshReading
+from trimtab.providers.appmesh.targets import NodeTarget
 from trimtab.providers.appmesh.values import Protocol
 
 ServicePort: TypeAlias = tuple[ObjectRef, int | None]
