@@ -38,7 +38,7 @@ use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
 use build::{REGEX_LIMIT, check_regexes, number};
-use bytes::{NONE, split_target};
+use bytes::{NONE, path_end};
 use hosts::HostIndex;
 use names::Names;
 use served::{Numbers, Served};
@@ -245,20 +245,20 @@ impl RouteTable {
     /// The number of the rule that gets `request`, which is one for the host of these rules.
     #[must_use]
     pub fn find_among(rules: HostRules<'_>, request: &Request<'_>) -> Option<u32> {
-        rules.search(request, split_target(request.target)?, NONE)
+        rules.search(request, path_end(request.target)?, NONE)
     }
 
     /// The number of the rule that gets `request`.
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
-        let asked = split_target(request.target)?;
+        let end = path_end(request.target)?;
         let host = if self.ignore_port { without_port(request.host) } else { request.host };
         match self.mode {
-            HostMode::Best => self.search(self.hosts.best(host)?, request, asked, NONE),
+            HostMode::Best => self.search(self.hosts.best(host)?, request, end, NONE),
             HostMode::InTurn => {
                 let mut found = None;
                 self.hosts.each(host, |place| {
-                    found = self.search(place, request, asked, NONE);
+                    found = self.search(place, request, end, NONE);
                     found.is_some()
                 });
                 found
@@ -266,7 +266,7 @@ impl RouteTable {
             HostMode::Together => {
                 let mut best = NONE;
                 self.hosts.each(host, |place| {
-                    best = self.search(place, request, asked, best).unwrap_or(best);
+                    best = self.search(place, request, end, best).unwrap_or(best);
                     false
                 });
                 Some(best).filter(|best| *best != NONE)
@@ -274,9 +274,10 @@ impl RouteTable {
         }
     }
 
-    /// The number of the rule that gets `request` among those of a host, if it is less than `bound`.
-    fn search(&self, place: u32, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
-        self.rules_at(place)?.search(request, asked, bound)
+    /// The number of the rule that gets `request`, whose path ends at `end`, among those of a host, if
+    /// it is less than `bound`.
+    fn search(&self, place: u32, request: &Request<'_>, end: usize, bound: u32) -> Option<u32> {
+        self.rules_at(place)?.search(request, end, bound)
     }
 
     #[inline]
@@ -317,9 +318,9 @@ impl RouteTable {
 
 impl HostRules<'_> {
     #[inline]
-    fn search(self, request: &Request<'_>, asked: (&[u8], &[u8]), bound: u32) -> Option<u32> {
+    fn search(self, request: &Request<'_>, end: usize, bound: u32) -> Option<u32> {
         let Self { served, shard } = self;
         let bound = if bound == NONE { NONE } else { served.place_of(bound) };
-        shard.find(served.listed.index, request, asked, bound).and_then(|place| served.number(place))
+        shard.find(served.listed.index, request, end, bound).and_then(|place| served.number(place))
     }
 }

@@ -8,7 +8,6 @@ pub(super) struct Probe<'t, 'r> {
     pub all: &'t AllNeeds,
     pub request: &'r Request<'r>,
     pub path: &'r [u8],
-    pub query: &'r [u8],
     /// The bit of its method, once it was asked for.
     method: Option<u16>,
     grpc: Option<bool>,
@@ -19,19 +18,16 @@ pub(super) struct Probe<'t, 'r> {
 }
 
 impl<'t, 'r> Probe<'t, 'r> {
+    /// The path of the request ends at `end`.
     #[inline]
-    pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, path: &'r [u8], query: &'r [u8]) -> Self {
-        Self {
-            all,
-            request,
-            path,
-            query,
-            method: None,
-            grpc: None,
-            tried: false,
-            known: [0; 4],
-            held: [0; 4],
-        }
+    pub(super) fn new(all: &'t AllNeeds, request: &'r Request<'r>, end: usize) -> Self {
+        let path = request.target.get(..end).unwrap_or_default();
+        Self { all, request, path, method: None, grpc: None, tried: false, known: [0; 4], held: [0; 4] }
+    }
+
+    /// What follows the path, without its `?`.
+    pub(super) fn query(&self) -> &'r [u8] {
+        self.request.target.get(self.path.len() + 1..).unwrap_or_default()
     }
 
     /// Whether the request passes the conditions of `rule`, but for those in `skip`.
@@ -118,7 +114,7 @@ impl<'t, 'r> Probe<'t, 'r> {
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }
             Subject::Query(_) => {
-                self.all.query(condition).is_some_and(|query| query.matches_query(self.query))
+                self.all.query(condition).is_some_and(|query| query.matches_query(self.query()))
             }
         }
     }

@@ -239,7 +239,7 @@ impl Within<'_, '_, '_, '_> {
 
     fn branch(&mut self, branch: &Branch, path: Reached) {
         let probe = &self.search.probe;
-        let (all, request, query) = (probe.all, probe.request, probe.query);
+        let (all, request, query) = (probe.all, probe.request, probe.query());
         match branch.subject {
             Subject::Header(number) => {
                 request.any_numbered(all.headers.name(number), number, &mut |value| {

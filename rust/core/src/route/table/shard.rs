@@ -56,15 +56,11 @@ impl Shard {
         Ok((Self { compiled: Compiled { needs, parts } }, listed))
     }
 
-    /// The place of the first rule of a list that matches, if it is before `bound`.
-    pub(super) fn find(
-        &self,
-        index: u32,
-        request: &Request<'_>,
-        (path, query): (&[u8], &[u8]),
-        bound: u32,
-    ) -> Option<u32> {
-        let probe = Probe::new(&self.compiled.needs, request, path, query);
+    /// The place of the first rule of a list that matches, if it is before `bound`. The path of the
+    /// request ends at `end`.
+    #[inline]
+    pub(super) fn find(&self, index: u32, request: &Request<'_>, end: usize, bound: u32) -> Option<u32> {
+        let probe = Probe::new(&self.compiled.needs, request, end);
         let mut search = Search::new(&self.compiled.parts, probe, bound);
         search.path(index);
         Some(search.best()).filter(|best| *best != bound && *best != NONE)
