@@ -1,13 +1,13 @@
 //! Headers as Python has them, read in place, and only when a rule asks for one.
 
 use super::request::text;
-use super::short::{has_item, utf8_of};
+use super::short::{have_items, utf8_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
-use trimtab_core::route::Headers;
+use trimtab_core::route::{AskedValue, AskedValues, Headers};
 
 /// How many of the headers that a table asks about are remembered when all headers were gone through.
 const SLOTS: usize = 8;
@@ -172,10 +172,13 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
         Ok(read)
     }
 
-    /// Like [`Headers::has`].
+    /// Like [`Headers::have`].
     #[inline(never)]
-    fn has_longer(&self, number: u32, name: &str, value: &[u8]) -> bool {
-        self.any_numbered(number, name, &mut |other| other == value) == Some(true)
+    fn have_longer(&self, asked: AskedValues<'_>) -> bool {
+        let has = |one: AskedValue<'_>| {
+            self.any_numbered(one.number, one.name(), &mut |other| other == one.value) == Some(true)
+        };
+        asked.iter().all(has)
     }
 
     /// Like [`Headers::any`].
@@ -225,12 +228,13 @@ impl Headers for PyHeaders<'_, '_> {
         self.or_keep(answer, None)
     }
 
-    fn has(&self, number: u32, name: &str, value: &[u8]) -> bool {
-        if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number as usize)) {
-            if let Some(has) = has_item(dict, key, name.as_bytes(), value) {
-                return has;
+    #[inline]
+    fn have(&self, asked: AskedValues<'_>) -> bool {
+        if let Source::Dict(dict) = &self.source {
+            if let Some(have) = have_items(dict, self.names, asked) {
+                return have;
             }
         }
-        self.has_longer(number, name, value)
+        self.have_longer(asked)
     }
 }

@@ -29,6 +29,7 @@ mod samples;
 mod update_tests;
 
 pub use build::TooLarge;
+pub use needs::{AskedValue, AskedValues};
 pub use update::UpdateError;
 
 use super::chunked::Chunked;

@@ -33,6 +33,8 @@ pub(super) struct Needs {
     pub methods: u16,
     pub port: u16,
     pub flags: u8,
+    /// Whether each of these conditions is a value that a header must have.
+    pub values_alone: bool,
 }
 
 /// One condition on a header or on the query.
@@ -58,6 +60,46 @@ pub(super) enum Subject {
     Port,
 }
 
+/// Values that headers must have.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedValues<'t> {
+    all: &'t AllNeeds,
+    conditions: &'t [Condition],
+}
+
+/// The value that a header must have.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedValue<'t> {
+    names: &'t Names,
+    /// The number of its name in the table that asks.
+    pub number: u32,
+    /// What one of its values must be.
+    pub value: &'t [u8],
+}
+
+impl<'t> AskedValues<'t> {
+    /// One after the other.
+    #[inline]
+    pub fn iter(self) -> impl Iterator<Item = AskedValue<'t>> {
+        let Self { all, conditions } = self;
+        conditions.iter().filter_map(move |condition| {
+            let (Subject::Header(number), Some((start, end))) = (condition.subject, condition.value) else {
+                return None;
+            };
+            let value = all.values.get(start as usize..end as usize)?;
+            Some(AskedValue { names: &all.headers, number, value })
+        })
+    }
+}
+
+impl<'t> AskedValue<'t> {
+    /// The name of the header, in small letters.
+    #[must_use]
+    pub fn name(&self) -> &'t str {
+        self.names.name(self.number)
+    }
+}
+
 /// All conditions of all rules.
 #[derive(Debug, Default)]
 pub(super) struct AllNeeds {
@@ -70,7 +112,7 @@ pub(super) struct AllNeeds {
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
     /// The values that conditions ask for.
-    pub values: Vec<u8>,
+    values: Vec<u8>,
 }
 
 /// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
@@ -182,6 +224,7 @@ impl AllNeeds {
             let mut needs = Needs {
                 first: u32::try_from(all.conditions.len()).ok()?,
                 count: u16::try_from(asked.len()).ok()?,
+                values_alone: asked.iter().all(|(_, condition, _)| condition.value.is_some()),
                 port: rule.port().unwrap_or(0),
                 ..Needs::default()
             };
@@ -273,6 +316,12 @@ impl AllNeeds {
         self.conditions
             .get(needs.first as usize..needs.first as usize + usize::from(needs.count))
             .unwrap_or_default()
+    }
+
+    /// The values that these conditions ask for.
+    #[inline]
+    pub(super) fn values_of<'t>(&'t self, conditions: &'t [Condition]) -> AskedValues<'t> {
+        AskedValues { all: self, conditions }
     }
 
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.

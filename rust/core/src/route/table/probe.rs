@@ -45,11 +45,9 @@ impl<'t, 'r> Probe<'t, 'r> {
         }
         let conditions = all.conditions_of(needs);
         // Mostly the first rule that is tried passes: nobody will ask for the same again.
-        if !std::mem::replace(&mut self.tried, true) && skip == 0 {
-            return conditions.iter().all(|condition| match condition.value {
-                Some(value) => self.has(condition.subject, value),
-                None => self.holds(condition),
-            });
+        let first = !std::mem::replace(&mut self.tried, true);
+        if first && skip == 0 && needs.values_alone {
+            return conditions.is_empty() || self.request.headers.have(all.values_of(conditions));
         }
         (0_u32..)
             .zip(conditions)
@@ -105,8 +103,8 @@ impl<'t, 'r> Probe<'t, 'r> {
     }
 
     fn ask(&self, condition: &Condition) -> bool {
-        if let Some(value) = condition.value {
-            return self.has(condition.subject, value);
+        if condition.value.is_some() {
+            return self.request.headers.have(self.all.values_of(std::slice::from_ref(condition)));
         }
         match condition.subject {
             Subject::Method | Subject::Port => true,
@@ -117,13 +115,5 @@ impl<'t, 'r> Probe<'t, 'r> {
                 self.all.query(condition).is_some_and(|query| query.matches_query(self.query()))
             }
         }
-    }
-
-    /// Whether a plain header has just this value.
-    #[inline]
-    fn has(&self, subject: Subject, (start, end): (u32, u32)) -> bool {
-        let Subject::Header(number) = subject else { return false };
-        let value = self.all.values.get(start as usize..end as usize).unwrap_or_default();
-        self.request.headers.has(number, self.all.headers.name(number), value)
     }
 }

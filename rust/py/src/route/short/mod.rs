@@ -7,7 +7,7 @@ mod dict;
 mod many;
 mod read;
 
-pub use dict::has_item;
+pub use dict::have_items;
 pub use many::answers_to;
 pub use read::utf8_of;
 
