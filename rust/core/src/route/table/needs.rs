@@ -33,7 +33,7 @@ pub(super) struct Needs {
     pub methods: u16,
     pub port: u16,
     pub flags: u8,
-    /// Whether each of these conditions is a value that a header must have.
+    /// Whether all that it asks, but for methods, is values that headers must have.
     pub values_alone: bool,
 }
 
@@ -224,15 +224,17 @@ impl AllNeeds {
             let mut needs = Needs {
                 first: u32::try_from(all.conditions.len()).ok()?,
                 count: u16::try_from(asked.len()).ok()?,
-                values_alone: asked.iter().all(|(_, condition, _)| condition.value.is_some()),
                 port: rule.port().unwrap_or(0),
                 ..Needs::default()
             };
+            all.pack(rule, &mut needs);
+            let is_value = |(_, condition, _): &(u8, Condition, Identity<'_>)| condition.value.is_some();
+            needs.values_alone =
+                needs.port == 0 && needs.flags == 0 && !asked.is_empty() && asked.iter().all(is_value);
             for (_, condition, identity) in asked {
                 seen.entry(identity).or_default().push(all.conditions.len());
                 all.conditions.push(condition);
             }
-            all.pack(rule, &mut needs);
             all.needs.push(needs);
         }
         all.share(seen);
@@ -318,10 +320,15 @@ impl AllNeeds {
             .unwrap_or_default()
     }
 
-    /// The values that these conditions ask for.
+    /// The values that a rule which needs this asks for.
     #[inline]
-    pub(super) fn values_of<'t>(&'t self, conditions: &'t [Condition]) -> AskedValues<'t> {
-        AskedValues { all: self, conditions }
+    pub(super) fn values_of(&self, needs: Needs) -> AskedValues<'_> {
+        AskedValues { all: self, conditions: self.conditions_of(needs) }
+    }
+
+    /// The value that this condition asks for, if it asks for one.
+    pub(super) fn value_of<'t>(&'t self, condition: &'t Condition) -> AskedValues<'t> {
+        AskedValues { all: self, conditions: std::slice::from_ref(condition) }
     }
 
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.

@@ -1,6 +1,8 @@
 //! What is found out about one request, each thing once.
 
-use super::needs::{AllNeeds, Condition, GRPC, HTTP, HTTPS, NOT_REMEMBERED, REMEMBERED, Subject, UNUSUAL};
+use super::needs::{
+    AllNeeds, Condition, GRPC, HTTP, HTTPS, NOT_REMEMBERED, Needs, REMEMBERED, Subject, UNUSUAL,
+};
 use crate::route::{Request, Rule};
 
 /// A request with what has been found out about it.
@@ -31,26 +33,31 @@ impl<'t, 'r> Probe<'t, 'r> {
     }
 
     /// Whether the request passes the conditions of `rule`, but for those in `skip`.
+    #[inline]
     pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
         let all = self.all;
         let needs = all.needs(rule);
         if !self.has_method(needs.methods) {
             return false;
         }
+        // Mostly the first rule that is tried passes: nobody will ask for the same again.
+        let first = !std::mem::replace(&mut self.tried, true);
+        if first && skip == 0 && needs.values_alone {
+            return self.request.headers.have(all.values_of(needs));
+        }
+        self.passes_others(rule, needs, skip)
+    }
+
+    #[inline(never)]
+    fn passes_others(&mut self, rule: u32, needs: Needs, skip: u32) -> bool {
         if needs.port != 0 && self.request.port != Some(needs.port) {
             return false;
         }
         if needs.flags != 0 && !self.passes_flags(rule, needs.flags) {
             return false;
         }
-        let conditions = all.conditions_of(needs);
-        // Mostly the first rule that is tried passes: nobody will ask for the same again.
-        let first = !std::mem::replace(&mut self.tried, true);
-        if first && skip == 0 && needs.values_alone {
-            return conditions.is_empty() || self.request.headers.have(all.values_of(conditions));
-        }
         (0_u32..)
-            .zip(conditions)
+            .zip(self.all.conditions_of(needs))
             .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
     }
 
@@ -104,7 +111,7 @@ impl<'t, 'r> Probe<'t, 'r> {
 
     fn ask(&self, condition: &Condition) -> bool {
         if condition.value.is_some() {
-            return self.request.headers.have(self.all.values_of(std::slice::from_ref(condition)));
+            return self.request.headers.have(self.all.value_of(condition));
         }
         match condition.subject {
             Subject::Method | Subject::Port => true,
