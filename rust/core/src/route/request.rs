@@ -17,10 +17,11 @@ pub trait Headers {
 
     /// Whether each of these headers has the value that is asked for: what most rules ask, and so one
     /// call for all of them.
-    fn have(&self, asked: AskedValues<'_>) -> bool {
-        asked
-            .iter()
-            .all(|one| self.any_numbered(one.number, one.name(), &mut |v| v == one.value) == Some(true))
+    fn have(&self, mut asked: AskedValues<'_>) -> bool {
+        asked.all(|one| {
+            let mut is = |value: &[u8]| value == one.value;
+            self.any_numbered(one.number, one.name(), &mut is) == Some(true)
+        })
     }
 
     /// Calls `visit` with the name and the value of every header, and answers true; false when that

@@ -174,11 +174,11 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
 
     /// Like [`Headers::have`].
     #[inline(never)]
-    fn have_longer(&self, asked: AskedValues<'_>) -> bool {
+    fn have_longer(&self, mut asked: AskedValues<'_>) -> bool {
         let has = |one: AskedValue<'_>| {
             self.any_numbered(one.number, one.name(), &mut |other| other == one.value) == Some(true)
         };
-        asked.iter().all(has)
+        asked.all(has)
     }
 
     /// Like [`Headers::any`].
@@ -231,7 +231,7 @@ impl Headers for PyHeaders<'_, '_> {
     #[inline]
     fn have(&self, asked: AskedValues<'_>) -> bool {
         if let Source::Dict(dict) = &self.source {
-            if let Some(have) = have_items(dict, self.names, asked) {
+            if let Some(have) = have_items(dict, self.names, asked.clone()) {
                 return have;
             }
         }

@@ -20,6 +20,7 @@ mod templates;
 mod trie;
 mod trie_build;
 mod update;
+mod values;
 
 #[cfg(test)]
 mod model_tests;
@@ -29,8 +30,8 @@ mod samples;
 mod update_tests;
 
 pub use build::TooLarge;
-pub use needs::{AskedValue, AskedValues};
 pub use update::UpdateError;
+pub use values::{AskedValue, AskedValues};
 
 use super::chunked::Chunked;
 use super::host::{HostMode, HostPattern, without_port};

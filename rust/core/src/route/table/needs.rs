@@ -2,6 +2,7 @@
 
 use super::bytes::NONE;
 use super::names::Names;
+use super::values::{AskedValues, Values};
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,11 +31,12 @@ pub(super) struct Needs {
     /// Where its conditions on headers and query start, and how many there are.
     first: u32,
     count: u16,
+    /// Where its values start when it asks for nothing but methods and the values of headers, else
+    /// `NONE`.
+    values: u32,
     pub methods: u16,
     pub port: u16,
     pub flags: u8,
-    /// Whether all that it asks, but for methods, is values that headers must have.
-    pub values_alone: bool,
 }
 
 /// One condition on a header or on the query.
@@ -47,8 +49,8 @@ pub(super) struct Condition {
     pub memo: u16,
     /// What it asks about.
     pub subject: Subject,
-    /// Where the value is that a header, no pseudo-header, must have, if that is all it asks.
-    pub value: Option<(u32, u32)>,
+    /// Where the value is that a header, no pseudo-header, must have; `NONE` when it asks something else.
+    pub value: u32,
 }
 
 /// A header or a query parameter, by its number among the names of the table.
@@ -58,46 +60,6 @@ pub(super) enum Subject {
     Query(u32),
     Method,
     Port,
-}
-
-/// Values that headers must have.
-#[derive(Debug, Clone, Copy)]
-pub struct AskedValues<'t> {
-    all: &'t AllNeeds,
-    conditions: &'t [Condition],
-}
-
-/// The value that a header must have.
-#[derive(Debug, Clone, Copy)]
-pub struct AskedValue<'t> {
-    names: &'t Names,
-    /// The number of its name in the table that asks.
-    pub number: u32,
-    /// What one of its values must be.
-    pub value: &'t [u8],
-}
-
-impl<'t> AskedValues<'t> {
-    /// One after the other.
-    #[inline]
-    pub fn iter(self) -> impl Iterator<Item = AskedValue<'t>> {
-        let Self { all, conditions } = self;
-        conditions.iter().filter_map(move |condition| {
-            let (Subject::Header(number), Some((start, end))) = (condition.subject, condition.value) else {
-                return None;
-            };
-            let value = all.values.get(start as usize..end as usize)?;
-            Some(AskedValue { names: &all.headers, number, value })
-        })
-    }
-}
-
-impl<'t> AskedValue<'t> {
-    /// The name of the header, in small letters.
-    #[must_use]
-    pub fn name(&self) -> &'t str {
-        self.names.name(self.number)
-    }
 }
 
 /// All conditions of all rules.
@@ -112,7 +74,7 @@ pub(super) struct AllNeeds {
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
     /// The values that conditions ask for.
-    values: Vec<u8>,
+    values: Values,
 }
 
 /// The bit of a method that has one of its own: no two of them have this sum of their first bytes.
@@ -208,8 +170,7 @@ impl AllNeeds {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
                 let subject = Subject::Header(names.number(header.name())?);
-                let plain = matches!(subject, Subject::Header(number) if names.is_plain(number));
-                let value = if plain { all.keep_value(header)? } else { None };
+                let value = all.keep_value(header)?;
                 let condition =
                     Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
@@ -217,7 +178,7 @@ impl AllNeeds {
             for (place, query) in (0_u16..).zip(rule.query()) {
                 let subject = Subject::Query(number(&mut queries, &mut all.queries, query.name())?);
                 let condition =
-                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value: None };
+                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value: NONE };
                 asked.push((cost(query.text().map(TextMatch::kind)), condition, Identity::of_query(query)));
             }
             asked.sort_by_key(|(cost, ..)| *cost);
@@ -228,9 +189,13 @@ impl AllNeeds {
                 ..Needs::default()
             };
             all.pack(rule, &mut needs);
-            let is_value = |(_, condition, _): &(u8, Condition, Identity<'_>)| condition.value.is_some();
-            needs.values_alone =
-                needs.port == 0 && needs.flags == 0 && !asked.is_empty() && asked.iter().all(is_value);
+            needs.values = match asked.first() {
+                Some((_, first, _)) if needs.port == 0 && needs.flags == 0 => {
+                    let alone = asked.iter().all(|(_, condition, _)| condition.value != NONE);
+                    if alone { first.value } else { NONE }
+                }
+                _ => NONE,
+            };
             for (_, condition, identity) in asked {
                 seen.entry(identity).or_default().push(all.conditions.len());
                 all.conditions.push(condition);
@@ -242,18 +207,22 @@ impl AllNeeds {
         Some(all)
     }
 
-    /// Puts the one value that a header may have where it is compared without asking the rule: that
-    /// is what most conditions are. `None` when there are too many.
-    #[expect(clippy::option_option, reason = "whether there is room, and whether there is such a value")]
-    fn keep_value(&mut self, header: &HeaderMatch) -> Option<Option<(u32, u32)>> {
-        let HeaderTest::Text(text) = header.test() else { return Some(None) };
-        let TextKind::Exact(value) = text.kind() else { return Some(None) };
-        if text.ignores_case() || header.inverted() || header.missing_is_empty() {
-            return Some(None);
+    /// Keeps the one value that a header may have, if that is what is asked. `None` when there are too
+    /// many.
+    fn keep_value(&mut self, header: &HeaderMatch) -> Option<u32> {
+        let number = self.headers.number(header.name())?;
+        match header.test() {
+            HeaderTest::Text(text)
+                if !text.ignores_case()
+                    && !header.inverted()
+                    && !header.missing_is_empty()
+                    && self.headers.is_plain(number) =>
+            {
+                let TextKind::Exact(value) = text.kind() else { return Some(NONE) };
+                self.values.add(number, value.as_bytes())
+            }
+            _ => Some(NONE),
         }
-        let start = u32::try_from(self.values.len()).ok()?;
-        self.values.extend_from_slice(value.as_bytes());
-        Some(Some((start, u32::try_from(self.values.len()).ok()?)))
     }
 
     /// Gives the conditions that most rules share a place where their answer is remembered.
@@ -320,15 +289,15 @@ impl AllNeeds {
             .unwrap_or_default()
     }
 
-    /// The values that a rule which needs this asks for.
+    /// The values that a rule which needs this asks for, if but for methods it asks for nothing else.
     #[inline]
-    pub(super) fn values_of(&self, needs: Needs) -> AskedValues<'_> {
-        AskedValues { all: self, conditions: self.conditions_of(needs) }
+    pub(super) fn values_of(&self, needs: Needs) -> Option<AskedValues<'_>> {
+        (needs.values != NONE).then(|| self.values.asked(needs.values, needs.count, &self.headers))
     }
 
     /// The value that this condition asks for, if it asks for one.
-    pub(super) fn value_of<'t>(&'t self, condition: &'t Condition) -> AskedValues<'t> {
-        AskedValues { all: self, conditions: std::slice::from_ref(condition) }
+    pub(super) fn value_of(&self, condition: &Condition) -> Option<AskedValues<'_>> {
+        (condition.value != NONE).then(|| self.values.asked(condition.value, 1, &self.headers))
     }
 
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.
@@ -392,7 +361,9 @@ impl AllNeeds {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice()) + self.values.len()
+        size_of_val(self.needs.as_slice())
+            + size_of_val(self.conditions.as_slice())
+            + self.values.size_bytes()
     }
 }
 

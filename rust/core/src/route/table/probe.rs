@@ -42,10 +42,10 @@ impl<'t, 'r> Probe<'t, 'r> {
         }
         // Mostly the first rule that is tried passes: nobody will ask for the same again.
         let first = !std::mem::replace(&mut self.tried, true);
-        if first && skip == 0 && needs.values_alone {
-            return self.request.headers.have(all.values_of(needs));
+        match all.values_of(needs) {
+            Some(values) if first && skip == 0 => self.request.headers.have(values),
+            _ => self.passes_others(rule, needs, skip),
         }
-        self.passes_others(rule, needs, skip)
     }
 
     #[inline(never)]
@@ -110,8 +110,8 @@ impl<'t, 'r> Probe<'t, 'r> {
     }
 
     fn ask(&self, condition: &Condition) -> bool {
-        if condition.value.is_some() {
-            return self.request.headers.have(self.all.value_of(condition));
+        if let Some(value) = self.all.value_of(condition) {
+            return self.request.headers.have(value);
         }
         match condition.subject {
             Subject::Method | Subject::Port => true,

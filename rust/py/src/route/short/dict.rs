@@ -13,7 +13,7 @@ pub fn have_items(dict: &Bound<'_, PyDict>, names: &[Py<PyString>], asked: Asked
     // SAFETY: a dict and `str`; nothing else runs while they are read.
     unsafe {
         let places = Places::of(dict.as_ptr())?;
-        for one in asked.iter() {
+        for one in asked {
             let name = names.get(one.number as usize)?;
             if !same(ascii(places.item(name.as_ptr())?)?, one.value) {
                 return Some(false);
