@@ -7,7 +7,7 @@ mod dict;
 mod many;
 mod read;
 
-pub use dict::have_items;
+pub use dict::{Item, have_items, item_of};
 pub use many::answers_to;
 pub use read::utf8_of;
 
