@@ -136,11 +136,13 @@ impl Places {
         // SAFETY: so many entries were filled, with `str` or null.
         unsafe {
             let Some(name) = ascii(name) else { return Item::Unsure };
-            for [known, _] in std::slice::from_raw_parts(self.entries, self.count) {
+            // No slice, for which those of an empty dict lie askew.
+            for number in 0..self.count {
+                let [known, _] = *self.entries.add(number);
                 if known.is_null() {
                     continue;
                 }
-                match ascii(*known) {
+                match ascii(known) {
                     Some(known) if known.len() != name.len() || !known.eq_ignore_ascii_case(name) => {}
                     _ => return Item::Unsure,
                 }
