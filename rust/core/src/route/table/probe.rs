@@ -32,17 +32,15 @@ impl<'t, 'r> Probe<'t, 'r> {
         self.request.target.get(self.path.len() + 1..).unwrap_or_default()
     }
 
-    /// Whether the request passes the conditions of `rule`, but for those in `skip`.
+    /// Whether the request passes the conditions of `rule`, which are `needs`, but for those in `skip`.
     #[inline]
-    pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
-        let all = self.all;
-        let needs = all.needs(rule);
+    pub(super) fn passes(&mut self, rule: u32, needs: Needs, skip: u32) -> bool {
         if !self.has_method(needs.methods) {
             return false;
         }
         // Mostly the first rule that is tried passes: nobody will ask for the same again.
         let first = !std::mem::replace(&mut self.tried, true);
-        match all.values_of(needs) {
+        match self.all.values_of(needs) {
             Some(values) if first && skip == 0 => self.request.headers.have(values),
             _ => self.passes_others(rule, needs, skip),
         }

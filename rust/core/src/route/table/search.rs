@@ -205,7 +205,7 @@ impl Within<'_, '_, '_, '_> {
             // Comparisons of whole texts come last.
             let costly = entry.here.check >= TEXT || entry.path.check >= TEXT;
             let passes = (costly || self.fits_all(entry, here))
-                && self.search.probe.passes(entry.rank, entry.skip)
+                && self.search.probe.passes(entry.rank, entry.needs, entry.skip)
                 && (!costly || self.fits_all(entry, here));
             if passes {
                 self.search.best = entry.rank;
