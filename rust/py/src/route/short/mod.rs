@@ -4,10 +4,12 @@
 //! All `unsafe` of this binding is in this folder.
 
 mod dict;
+mod late;
 mod many;
 mod read;
 
 pub use dict::{Item, have_items, item_of};
+pub use late::Late;
 pub use many::answers_to;
 pub use read::utf8_of;
 
