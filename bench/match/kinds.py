@@ -44,16 +44,20 @@ def prefixes(rng: Random, count: int = 100_000) -> Kind:
 
 def hosts(rng: Random, count: int = 100_000) -> Kind:
     """Templates over 1,000 hosts."""
+
+    def host(i: int) -> str:
+        return f"{_noun(i % 1000)}-{i % 1000}.shop.example"
+
     return _many(
         "templates of 1,000 hosts",
         count,
         lambda i: {
             "regex": f"/{_word(i // 1000)}/[^/]+/{_noun(i // 1000)}",
-            "hosts": [f"{_noun(i)}-{i % 1000}.shop.example"],
+            "hosts": [host(i)],
         },
         lambda i: (
             f"/{_word(i // 1000)}/{rng.getrandbits(32):x}/{_noun(i // 1000)}",
-            f"{_noun(i)}-{i % 1000}.shop.example",
+            host(i),
             {},
         ),
         rng,

@@ -6,6 +6,7 @@ import gc
 import threading
 import weakref
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -103,6 +104,145 @@ def test_the_short_way_is_the_general_one(pairs: list[tuple[str, str]], lower: b
     assert table.match(b"/p", b"h", b"GET", headers) is short
     assert table.match_many([("/p", "h", "GET", headers)]) == [short]
     assert table.match_listed("/p", "h", "GET", headers) is short
+
+
+class Same(str):
+    """A str that is none of Python's own, as frameworks have them."""
+
+    __slots__ = ()
+
+
+class Attributes:
+    """What an instance keeps in its ``__dict__``, a dict of another layout."""
+
+
+def attributes(items: dict[Any, Any]) -> dict[str, Any]:
+    kept = Attributes()
+    for name, value in items.items():
+        setattr(kept, name, value)
+    return vars(kept)
+
+
+def general(items: dict[Any, Any]) -> dict[Any, Any]:
+    """The same, laid out for names of any type."""
+    kept = {None: ""} | items
+    del kept[None]
+    return kept
+
+
+def shrunk(items: dict[Any, Any]) -> dict[Any, Any]:
+    """The same with gaps: what was taken out of a dict leaves its place behind."""
+    grown = {f"gone-{n}": "1" for n in range(40)} | items
+    for n in range(40):
+        del grown[f"gone-{n}"]
+    return grown
+
+
+DICTS = {
+    "plain": dict,
+    "general": general,
+    "subclass": type("Items", (dict,), {}),
+    "instance": attributes,
+    "shrunk": shrunk,
+    "names of another kind": lambda items: {Same(name): value for name, value in items.items()},
+    "values of another kind": lambda items: {name: Same(value) for name, value in items.items()},
+    "equal names": lambda items: {"".join([*name]): value for name, value in items.items()},
+    "100 headers": lambda items: {f"x-{n}": "1" for n in range(100)} | items,
+    "300 headers": lambda items: {f"x-{n}": "1" for n in range(300)} | items,
+    "not of ASCII": lambda items: {f"é{n}": "é" for n in range(5)} | items,
+}
+
+
+@pytest.mark.parametrize("make", DICTS.values(), ids=DICTS)
+@given(
+    st.dictionaries(
+        st.sampled_from(["x-a", "x-b", "x-long-name-of-a-header", "é", "X-A"]),
+        st.sampled_from(["", "1", "é", "value-8b", "a value of more than sixteen bytes"]),
+        max_size=5,
+    ),
+    st.data(),
+)
+def test_any_dict_of_headers_is_read(
+    make: Callable[[dict[str, str]], Any], headers: dict[str, str], data: st.DataObject
+) -> None:
+    """However Python keeps a dict, exact values are found in it as the list of rules finds them; a
+    name in capitals counts where there is none in small letters."""
+    asked = data.draw(
+        st.dictionaries(
+            st.sampled_from(["x-a", "x-b", "x-long-name-of-a-header", "é"]),
+            st.sampled_from(["", "1", "é", "value-8b", "a value of more than sixteen bytes"]),
+            min_size=1,
+        )
+    )
+    rule = Rule("r", headers=[HeaderMatch(name, exact=value) for name, value in asked.items()])
+    kept = make(headers)
+    found = {**{name.lower(): value for name, value in headers.items()}, **headers}
+    expected = all(found.get(name) == value for name, value in asked.items())
+    table = RouteTable([rule])
+    assert (table.match("/", None, None, kept) is not None) == expected
+    pairs: Any = [*kept.items()]
+    if "X-A" not in headers:
+        assert (table.match("/", None, None, pairs) is not None) == expected
+
+
+def test_a_dict_that_raises_is_no_answer() -> None:
+    """What comparing a strange name raises reaches the caller, from one match and from many."""
+
+    class Strange:
+        def __hash__(self) -> int:
+            return hash("x-a")
+
+        def __eq__(self, other: object) -> bool:
+            raise RuntimeError("not to be compared")
+
+    table = RouteTable([Rule("r", headers=[HeaderMatch("x-a", exact="1")])])
+    headers: Any = {Strange(): "1"}
+    with pytest.raises(RuntimeError, match="not to be compared"):
+        table.match("/", None, None, headers)
+    with pytest.raises(RuntimeError, match="not to be compared"):
+        table.match_many([("/", None, None, headers)])
+
+
+@pytest.mark.parametrize("order", ["listed", "gateway-api"])
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["/", "/a"]), st.sampled_from([None, "a.example", "A.example", "x"])
+        )
+    )
+)
+def test_many_requests_of_one_host_are_matched_one_by_one(
+    order: Any, requests: list[tuple[str, str | None]]
+) -> None:
+    """The host that is looked up once for requests in a row is that of each of them; a rule may still
+    ask for it as a header."""
+    rules = [
+        Rule("a", path="/a", hosts=["a.example"]),
+        Rule("small", hosts=["a.example"], headers=[HeaderMatch("host", exact="a.example")]),
+        Rule("any", hosts=["*.example"]),
+        Rule("none", path="/a"),
+    ]
+    for table in (RouteTable(rules, order), RouteTable(rules[:3], order)):
+        expected = [table.match_listed(path, host) for path, host in requests]
+        assert table.match_many(requests) == expected
+        # The same with a text of its own for each host.
+        copies = [(path, host and "".join([*host])) for path, host in requests]
+        assert table.match_many(copies) == expected
+
+
+def test_requests_may_be_taken_away_while_they_are_read() -> None:
+    """A list that becomes shorter while a header is read raises, as reading it in Python would."""
+    requests: list[Any] = []
+
+    class Emptying(list[str]):
+        def __iter__(self) -> Any:
+            requests.clear()
+            return super().__iter__()
+
+    headers = {"x-a": Emptying(["1"])}
+    requests += [("/", "h", None, headers), ("/", "h", None, headers)]
+    with pytest.raises(IndexError):
+        RouteTable([Rule("r", headers=[HeaderMatch("x-a", exact="1")])]).match_many(requests)
 
 
 def test_a_wrong_call_is_told_what_is_wrong() -> None:

@@ -94,12 +94,14 @@ impl Weights {
     /// The target that Envoy picks when it has drawn `value`. A target of weight zero owns an
     /// empty interval and is never picked.
     #[must_use]
+    #[inline]
     pub fn pick(&self, value: u64) -> usize {
         // The rest of a division by 32 bits has 32 bits.
         self.at(u32::try_from(value % u64::from(self.total)).unwrap_or(0))
     }
 
     /// The target whose interval holds `point`, a number below the total.
+    #[inline]
     fn at(&self, point: u32) -> usize {
         match &self.guide {
             Some(guide) => guide.find(&self.ends, point),

@@ -1,5 +1,6 @@
 //! A request, borrowed: what the rules look at.
 
+use super::table::AskedValues;
 use memchr::memchr;
 
 /// The headers of a request, by lower-case name.
@@ -14,10 +15,13 @@ pub trait Headers {
         self.any(name, test)
     }
 
-    /// Whether a value of the header `name`, which has this number in the table that asks, is `value`:
-    /// what most conditions ask, and so without a `test` to call.
-    fn has(&self, number: u32, name: &str, value: &[u8]) -> bool {
-        self.any_numbered(number, name, &mut |other| other == value) == Some(true)
+    /// Whether each of these headers has the value that is asked for: what most rules ask, and so one
+    /// call for all of them.
+    fn have(&self, mut asked: AskedValues<'_>) -> bool {
+        asked.all(|one| {
+            let mut is = |value: &[u8]| value == one.value;
+            self.any_numbered(one.number, one.name(), &mut is) == Some(true)
+        })
     }
 
     /// Calls `visit` with the name and the value of every header, and answers true; false when that

@@ -2,10 +2,10 @@
 
 use super::matched::Match;
 use super::rule::Rule;
+use super::short::Late;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 /// How many rules stand together. To share a rule costs many times what it costs to share a chunk, so
 /// that in a large table there are more chunks than rules in one.
@@ -16,60 +16,52 @@ const CHUNK: usize = 64;
 /// another share; a changed one costs one chunk.
 pub struct Answers(Vec<Py<Chunk>>);
 
-/// Rules of subsequent numbers. An object of Python's, since several tables may hold it: the garbage
-/// collector has to see each reference once.
+/// Rules of subsequent numbers, none where no rule has the number. An object of Python's, since several
+/// tables may hold it: the garbage collector has to see each reference once.
 #[pyclass(frozen, module = "trimtab._core")]
-struct Chunk([Place; CHUNK]);
-
-/// What stands under one number: nothing where no rule has it.
-#[derive(Default)]
-struct Place {
-    rule: Option<Py<Rule>>,
-    answer: OnceLock<Py<Match>>,
-}
-
-impl Place {
-    fn of(rule: Option<Py<Rule>>) -> Self {
-        Self { rule, answer: OnceLock::new() }
-    }
-
-    /// The answer that names the rule, whose number this is.
-    #[inline]
-    fn answer(&self, py: Python<'_>, number: usize) -> PyResult<Option<&Py<Match>>> {
-        self.answer.get().map_or_else(|| self.make(py, number), |answer| Ok(Some(answer)))
-    }
-
-    #[cold]
-    fn make(&self, py: Python<'_>, number: usize) -> PyResult<Option<&Py<Match>>> {
-        let Some(rule) = &self.rule else { return Ok(None) };
-        // Whoever is second drops what it made.
-        let _ = self.answer.set(Match::new(py, rule.clone_ref(py), u32::try_from(number)?)?);
-        Ok(self.answer.get())
-    }
-
-    /// The same rule with the same answer.
-    fn share(&self, py: Python<'_>, number: usize) -> PyResult<Self> {
-        let answer = self.answer(py, number)?.map(|answer| OnceLock::from(answer.clone_ref(py)));
-        let rule = self.rule.as_ref().map(|rule| rule.clone_ref(py));
-        Ok(Self { rule, answer: answer.unwrap_or_default() })
-    }
+struct Chunk {
+    answers: [Late<Match>; CHUNK],
+    rules: [Option<Py<Rule>>; CHUNK],
 }
 
 #[pymethods]
 impl Chunk {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.0.iter().try_for_each(|place| {
-            visit.call(&place.rule)?;
-            place.answer.get().map_or(Ok(()), |answer| visit.call(answer))
-        })
+        self.rules.iter().try_for_each(|rule| visit.call(rule))?;
+        self.answers.iter().filter_map(Late::get).try_for_each(|answer| visit.call(answer))
     }
 }
 
 impl Chunk {
-    /// These, and nothing behind them.
-    fn new(py: Python<'_>, places: impl IntoIterator<Item = Place>) -> PyResult<Py<Self>> {
-        let mut places = places.into_iter();
-        Py::new(py, Self(std::array::from_fn(|_| places.next().unwrap_or_default())))
+    /// These rules, and nothing behind them.
+    fn of(py: Python<'_>, rules: impl IntoIterator<Item = Option<Py<Rule>>>) -> PyResult<Py<Self>> {
+        let mut rules = rules.into_iter();
+        let rules = std::array::from_fn(|_| rules.next().flatten());
+        Py::new(py, Self { answers: std::array::from_fn(|_| Late::default()), rules })
+    }
+
+    /// The answer that names the rule of this number.
+    #[inline]
+    fn answer(&self, py: Python<'_>, number: usize) -> PyResult<Option<&Py<Match>>> {
+        let Some(answer) = self.answers.get(number % CHUNK) else { return Ok(None) };
+        answer.get().map_or_else(|| self.make(py, number, answer), |answer| Ok(Some(answer)))
+    }
+
+    #[cold]
+    fn make<'a>(
+        &self,
+        py: Python<'_>,
+        number: usize,
+        answer: &'a Late<Match>,
+    ) -> PyResult<Option<&'a Py<Match>>> {
+        let Some(rule) = self.rule(number) else { return Ok(None) };
+        // Whoever is second drops what it made.
+        answer.set(Match::new(py, rule.clone_ref(py), u32::try_from(number)?)?);
+        Ok(answer.get())
+    }
+
+    fn rule(&self, number: usize) -> Option<&Py<Rule>> {
+        self.rules.get(number % CHUNK)?.as_ref()
     }
 }
 
@@ -77,53 +69,42 @@ impl Answers {
     /// Of rules that have the numbers of their order.
     pub fn new(py: Python<'_>, rules: Vec<Py<Rule>>) -> PyResult<Self> {
         let count = rules.len().div_ceil(CHUNK);
-        let mut rules = rules.into_iter();
-        let mut place = || rules.next().map(|rule| Place::of(Some(rule)));
-        let chunks = (0..count).map(|_| Chunk::new(py, std::iter::from_fn(&mut place).take(CHUNK)));
+        let mut rules = rules.into_iter().map(Some);
+        let chunks = (0..count).map(|_| Chunk::of(py, rules.by_ref().take(CHUNK)));
         chunks.collect::<PyResult<_>>().map(Self)
     }
 
     #[inline]
-    fn place(&self, number: usize) -> Option<&Place> {
-        self.0.get(number / CHUNK)?.get().0.get(number % CHUNK)
+    fn chunk(&self, number: usize) -> Option<&Chunk> {
+        self.0.get(number / CHUNK).map(Py::get)
     }
 
     /// The answer that names the rule of this number.
     #[inline]
     pub fn get<'py>(&self, py: Python<'py>, number: u32) -> PyResult<Option<&Bound<'py, Match>>> {
         let number = number as usize;
-        let Some(place) = self.place(number) else { return Ok(None) };
-        Ok(place.answer(py, number)?.map(|answer| answer.bind(py)))
+        let Some(chunk) = self.chunk(number) else { return Ok(None) };
+        Ok(chunk.answer(py, number)?.map(|answer| answer.bind(py)))
     }
 
     /// The rule of this number.
     pub fn rule(&self, number: u32) -> Option<&Py<Rule>> {
-        self.place(number as usize)?.rule.as_ref()
+        self.chunk(number as usize)?.rule(number as usize)
     }
 
     /// All rules in the order of their numbers.
     pub fn rules(&self) -> impl Iterator<Item = &Py<Rule>> {
-        self.0.iter().flat_map(|chunk| &chunk.get().0).filter_map(|place| place.rule.as_ref())
+        self.0.iter().flat_map(|chunk| &chunk.get().rules).filter_map(Option::as_ref)
     }
 
     /// The same with these rules changed, None where a number has no rule any more.
-    pub fn with(&self, py: Python<'_>, changes: BTreeMap<u32, Option<Py<Rule>>>) -> PyResult<Self> {
+    pub fn with(&self, py: Python<'_>, mut changes: BTreeMap<u32, Option<Py<Rule>>>) -> PyResult<Self> {
         let mut chunks: Vec<_> = self.0.iter().map(|chunk| chunk.clone_ref(py)).collect();
-        let mut changes = changes.into_iter().peekable();
-        while let Some((number, _)) = changes.peek() {
+        while let Some((number, _)) = changes.first_key_value() {
             let which = *number as usize / CHUNK;
-            let numbers = which * CHUNK..(which + 1) * CHUNK;
-            let mut place_of = |number| match changes.next_if(|(change, _)| *change as usize == number) {
-                Some((_, rule)) => Ok(Place::of(rule)),
-                None => match self.place(number) {
-                    Some(place) => place.share(py, number),
-                    None => Ok(Place::default()),
-                },
-            };
-            let places: Vec<_> = numbers.map(&mut place_of).collect::<PyResult<_>>()?;
-            let made = Chunk::new(py, places)?;
+            let made = self.changed(py, which, &mut changes)?;
             while chunks.len() < which {
-                chunks.push(Chunk::new(py, [])?);
+                chunks.push(Chunk::of(py, [])?);
             }
             match chunks.get_mut(which) {
                 Some(chunk) => *chunk = made,
@@ -131,6 +112,34 @@ impl Answers {
             }
         }
         Ok(Self(chunks))
+    }
+
+    /// A chunk with the changes that it has, which are taken out.
+    fn changed(
+        &self,
+        py: Python<'_>,
+        which: usize,
+        changes: &mut BTreeMap<u32, Option<Py<Rule>>>,
+    ) -> PyResult<Py<Chunk>> {
+        let (mut rules, mut same) = (Vec::with_capacity(CHUNK), Vec::new());
+        for number in which * CHUNK..(which + 1) * CHUNK {
+            let known = self.chunk(number);
+            rules.push(if let Some(changed) = changes.remove(&u32::try_from(number)?) {
+                changed
+            } else {
+                // A rule that stays has the same answer in both tables.
+                let answer = known.map_or(Ok(None), |chunk| chunk.answer(py, number))?;
+                same.extend(answer.map(|answer| (number % CHUNK, answer.clone_ref(py))));
+                known.and_then(|chunk| chunk.rule(number)).map(|rule| rule.clone_ref(py))
+            });
+        }
+        let chunk = Chunk::of(py, rules)?;
+        for (at, answer) in same {
+            if let Some(place) = chunk.get().answers.get(at) {
+                place.set(answer);
+            }
+        }
+        Ok(chunk)
     }
 
     pub fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

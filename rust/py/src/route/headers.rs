@@ -1,13 +1,13 @@
 //! Headers as Python has them, read in place, and only when a rule asks for one.
 
 use super::request::text;
-use super::short::{has_item, utf8_of};
+use super::short::{Item, have_items, item_of, utf8_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
-use trimtab_core::route::Headers;
+use trimtab_core::route::{AskedValue, AskedValues, Headers};
 
 /// How many of the headers that a table asks about are remembered when all headers were gone through.
 const SLOTS: usize = 8;
@@ -135,6 +135,11 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     /// The header of this number. In a dict a lower-case name is found at once.
     fn single(&self, number: usize) -> PyResult<Single<Value<'py>>> {
         if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number)) {
+            match item_of(dict, key) {
+                Item::There(value) => return Ok(Single::Value(value)),
+                Item::Absent => return Ok(Single::Absent),
+                Item::Unsure => {}
+            }
             if let Some(value) = dict.get_item(key.bind(dict.py()))? {
                 return Ok(Single::Value(value));
             }
@@ -159,7 +164,7 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
         self.source.each(|name, value| {
             let name = text(name, "the name of a header")?;
             for (slot, wanted) in read.0.iter_mut().zip(self.names) {
-                if name.eq_ignore_ascii_case(wanted.bind(value.py()).to_str()?.as_bytes()) {
+                if utf8_of(wanted.bind(value.py())).is_some_and(|wanted| name.eq_ignore_ascii_case(wanted)) {
                     *slot = match slot {
                         Single::Absent => Single::Value(value),
                         _ => Single::Unknown,
@@ -172,10 +177,13 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
         Ok(read)
     }
 
-    /// Like [`Headers::has`].
+    /// Like [`Headers::have`].
     #[inline(never)]
-    fn has_longer(&self, number: u32, name: &str, value: &[u8]) -> bool {
-        self.any_numbered(number, name, &mut |other| other == value) == Some(true)
+    fn have_longer(&self, mut asked: AskedValues<'_>) -> bool {
+        let has = |one: AskedValue<'_>| {
+            self.any_numbered(one.number, one.name(), &mut |other| other == one.value) == Some(true)
+        };
+        asked.all(has)
     }
 
     /// Like [`Headers::any`].
@@ -225,12 +233,13 @@ impl Headers for PyHeaders<'_, '_> {
         self.or_keep(answer, None)
     }
 
-    fn has(&self, number: u32, name: &str, value: &[u8]) -> bool {
-        if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number as usize)) {
-            if let Some(has) = has_item(dict, key, name.as_bytes(), value) {
-                return has;
-            }
+    #[inline]
+    fn have(&self, asked: AskedValues<'_>) -> bool {
+        if let Source::Dict(dict) = &self.source
+            && let Some(have) = have_items(dict, self.names, asked.clone())
+        {
+            return have;
         }
-        self.has_longer(number, name, value)
+        self.have_longer(asked)
     }
 }

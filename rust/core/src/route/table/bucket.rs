@@ -167,6 +167,7 @@ impl Builder<'_> {
         };
         self.out.entries.extend(items.iter().map(|item| Entry {
             rank: item.rank,
+            needs: self.needs.needs(item.rank),
             skip: item.skip,
             here: item.here,
             path: item.path,

@@ -2,7 +2,7 @@
 
 use super::exact::ExactMap;
 use super::inside::Inside;
-use super::needs::{AllNeeds, Subject};
+use super::needs::{AllNeeds, Needs, Subject};
 use super::ranges::RangeTrees;
 use super::segment_trees::SegmentTrees;
 use super::trie::Tries;
@@ -72,7 +72,9 @@ pub(super) struct Bucket {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub rank: u32,
-    /// Which of its conditions are known to hold.
+    /// Its conditions, which are asked right away.
+    pub needs: Needs,
+    /// Which of them are known to hold.
     pub skip: u32,
     /// Of the text that led to the bucket: how much of the edge it must have walked, and what else.
     pub here: Place,

@@ -24,6 +24,7 @@ mod trie;
 mod trie_build;
 mod units;
 mod update;
+mod values;
 
 #[cfg(test)]
 mod model_tests;
@@ -34,6 +35,7 @@ mod update_tests;
 
 pub use build::TooLarge;
 pub use update::UpdateError;
+pub use values::{AskedValue, AskedValues};
 
 use super::chunked::Chunked;
 use super::host::{HostMode, HostPattern, without_port};

@@ -2,6 +2,7 @@
 
 use super::bytes::{NONE, word};
 use super::names::Names;
+use super::values::{AskedValues, Values};
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Rule, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -30,6 +31,9 @@ pub(super) struct Needs {
     /// Where its conditions on headers and query start, and how many there are.
     first: u32,
     count: u16,
+    /// Where its values start when it asks for nothing but methods and the values of headers, else
+    /// `NONE`.
+    values: u32,
     pub methods: u16,
     pub port: u16,
     pub flags: u8,
@@ -45,8 +49,8 @@ pub(super) struct Condition {
     pub memo: u16,
     /// What it asks about.
     pub subject: Subject,
-    /// Where the value is that a header, no pseudo-header, must have, if that is all it asks.
-    pub value: Option<(u32, u32)>,
+    /// Where the value is that a header, no pseudo-header, must have; `NONE` when it asks something else.
+    pub value: u32,
 }
 
 /// A header or a query parameter, by its number among the names of the table.
@@ -70,7 +74,7 @@ pub(super) struct AllNeeds {
     pub queries: Vec<Box<str>>,
     other_methods: Vec<Box<str>>,
     /// The values that conditions ask for.
-    pub values: Vec<u8>,
+    values: Values,
 }
 
 /// A short method in one word, with its length above it.
@@ -192,8 +196,7 @@ impl AllNeeds {
             let mut asked = Vec::new();
             for (place, header) in (0_u16..).zip(rule.headers()) {
                 let subject = Subject::Header(names.number(header.name())?);
-                let plain = matches!(subject, Subject::Header(number) if names.is_plain(number));
-                let value = if plain { all.keep_value(header)? } else { None };
+                let value = all.keep_value(header)?;
                 let condition =
                     Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value };
                 asked.push((cost(header_kind(header)), condition, Identity::of_header(header)));
@@ -201,7 +204,7 @@ impl AllNeeds {
             for (place, query) in (0_u16..).zip(rule.query()) {
                 let subject = Subject::Query(number(&mut queries, &mut all.queries, query.name())?);
                 let condition =
-                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value: None };
+                    Condition { rule: number_of_rule, place, memo: NOT_REMEMBERED, subject, value: NONE };
                 asked.push((cost(query.text().map(TextMatch::kind)), condition, Identity::of_query(query)));
             }
             asked.sort_by_key(|(cost, ..)| *cost);
@@ -211,11 +214,18 @@ impl AllNeeds {
                 port: rule.port().unwrap_or(0),
                 ..Needs::default()
             };
+            all.pack(rule, &mut needs);
+            needs.values = match asked.first() {
+                Some((_, first, _)) if needs.port == 0 && needs.flags == 0 => {
+                    let alone = asked.iter().all(|(_, condition, _)| condition.value != NONE);
+                    if alone { first.value } else { NONE }
+                }
+                _ => NONE,
+            };
             for (_, condition, identity) in asked {
                 seen.entry(identity).or_default().push(all.conditions.len());
                 all.conditions.push(condition);
             }
-            all.pack(rule, &mut needs);
             all.needs.push(needs);
         }
         all.share(seen);
@@ -223,18 +233,22 @@ impl AllNeeds {
         Some(all)
     }
 
-    /// Puts the one value that a header may have where it is compared without asking the rule: that
-    /// is what most conditions are. `None` when there are too many.
-    #[expect(clippy::option_option, reason = "whether there is room, and whether there is such a value")]
-    fn keep_value(&mut self, header: &HeaderMatch) -> Option<Option<(u32, u32)>> {
-        let HeaderTest::Text(text) = header.test() else { return Some(None) };
-        let TextKind::Exact(value) = text.kind() else { return Some(None) };
-        if text.ignores_case() || header.inverted() || header.missing_is_empty() {
-            return Some(None);
+    /// Keeps the one value that a header may have, if that is what is asked. `None` when there are too
+    /// many.
+    fn keep_value(&mut self, header: &HeaderMatch) -> Option<u32> {
+        let number = self.headers.number(header.name())?;
+        match header.test() {
+            HeaderTest::Text(text)
+                if !text.ignores_case()
+                    && !header.inverted()
+                    && !header.missing_is_empty()
+                    && self.headers.is_plain(number) =>
+            {
+                let TextKind::Exact(value) = text.kind() else { return Some(NONE) };
+                self.values.add(number, value.as_bytes())
+            }
+            _ => Some(NONE),
         }
-        let start = u32::try_from(self.values.len()).ok()?;
-        self.values.extend_from_slice(value.as_bytes());
-        Some(Some((start, u32::try_from(self.values.len()).ok()?)))
     }
 
     /// Gives the conditions that most rules share a place where their answer is remembered.
@@ -306,6 +320,17 @@ impl AllNeeds {
             .unwrap_or_default()
     }
 
+    /// The values that a rule which needs this asks for, if but for methods it asks for nothing else.
+    #[inline]
+    pub(super) fn values_of(&self, needs: Needs) -> Option<AskedValues<'_>> {
+        (needs.values != NONE).then(|| self.values.asked(needs.values, needs.count, &self.headers))
+    }
+
+    /// The value that this condition asks for, if it asks for one.
+    pub(super) fn value_of(&self, condition: &Condition) -> Option<AskedValues<'_>> {
+        (condition.value != NONE).then(|| self.values.asked(condition.value, 1, &self.headers))
+    }
+
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.
     pub(super) fn is_free(&self, rule: u32, skip: u32) -> bool {
         self.methods_alone(rule, skip) == Some(0)
@@ -367,7 +392,9 @@ impl AllNeeds {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.needs.as_slice()) + size_of_val(self.conditions.as_slice()) + self.values.len()
+        size_of_val(self.needs.as_slice())
+            + size_of_val(self.conditions.as_slice())
+            + self.values.size_bytes()
     }
 }
 

@@ -1,6 +1,8 @@
 //! What is found out about one request, each thing once.
 
-use super::needs::{AllNeeds, Condition, GRPC, HTTP, HTTPS, NOT_REMEMBERED, REMEMBERED, Subject, UNUSUAL};
+use super::needs::{
+    AllNeeds, Condition, GRPC, HTTP, HTTPS, NOT_REMEMBERED, Needs, REMEMBERED, Subject, UNUSUAL,
+};
 use super::target::Target;
 use crate::route::{Request, Rule};
 
@@ -24,29 +26,35 @@ impl<'t, 'r> Probe<'t, 'r> {
         Self { all, request, target, method: None, grpc: None, tried: false, known: [0; 4], held: [0; 4] }
     }
 
-    /// Whether the request passes the conditions of `rule`, but for those in `skip`.
-    pub(super) fn passes(&mut self, rule: u32, skip: u32) -> bool {
-        let all = self.all;
-        let needs = all.needs(rule);
+    /// What follows the path, without its `?`.
+    pub(super) fn query(&self) -> &'r [u8] {
+        self.request.target.get(self.target.path.len() + 1..).unwrap_or_default()
+    }
+
+    /// Whether the request passes the conditions of `rule`, which are `needs`, but for those in `skip`.
+    #[inline]
+    pub(super) fn passes(&mut self, rule: u32, needs: Needs, skip: u32) -> bool {
         if !self.has_method(needs.methods) {
             return false;
         }
+        // Mostly the first rule that is tried passes: nobody will ask for the same again.
+        let first = !std::mem::replace(&mut self.tried, true);
+        match self.all.values_of(needs) {
+            Some(values) if first && skip == 0 => self.request.headers.have(values),
+            _ => self.passes_others(rule, needs, skip),
+        }
+    }
+
+    #[inline(never)]
+    fn passes_others(&mut self, rule: u32, needs: Needs, skip: u32) -> bool {
         if needs.port != 0 && self.request.port != Some(needs.port) {
             return false;
         }
         if needs.flags != 0 && !self.passes_flags(rule, needs.flags) {
             return false;
         }
-        let conditions = all.conditions_of(needs);
-        // Mostly the first rule that is tried passes: nobody will ask for the same again.
-        if !std::mem::replace(&mut self.tried, true) && skip == 0 {
-            return conditions.iter().all(|condition| match condition.value {
-                Some(value) => self.has(condition.subject, value),
-                None => self.holds(condition),
-            });
-        }
         (0_u32..)
-            .zip(conditions)
+            .zip(self.all.conditions_of(needs))
             .all(|(place, condition)| (place < 32 && skip >> place & 1 == 1) || self.holds(condition))
     }
 
@@ -99,8 +107,8 @@ impl<'t, 'r> Probe<'t, 'r> {
     }
 
     fn ask(&self, condition: &Condition) -> bool {
-        if let Some(value) = condition.value {
-            return self.has(condition.subject, value);
+        if let Some(value) = self.all.value_of(condition) {
+            return self.request.headers.have(value);
         }
         match condition.subject {
             Subject::Method | Subject::Port => true,
@@ -108,16 +116,8 @@ impl<'t, 'r> Probe<'t, 'r> {
                 self.all.header(condition).is_some_and(|header| header.matches_numbered(self.request, number))
             }
             Subject::Query(_) => {
-                self.all.query(condition).is_some_and(|query| query.matches_query(self.target.query))
+                self.all.query(condition).is_some_and(|query| query.matches_query(self.query()))
             }
         }
-    }
-
-    /// Whether a plain header has just this value.
-    #[inline]
-    fn has(&self, subject: Subject, (start, end): (u32, u32)) -> bool {
-        let Subject::Header(number) = subject else { return false };
-        let value = self.all.values.get(start as usize..end as usize).unwrap_or_default();
-        self.request.headers.has(number, self.all.headers.name(number), value)
     }
 }

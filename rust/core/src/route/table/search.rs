@@ -187,7 +187,7 @@ impl Within<'_, '_, '_, '_> {
             // Comparisons of whole texts come last.
             let costly = entry.here.check >= TEXT || entry.path.check >= TEXT;
             let passes = (costly || self.fits_all(entry, here))
-                && self.search.probe.passes(entry.rank, entry.skip)
+                && self.search.probe.passes(entry.rank, entry.needs, entry.skip)
                 && (!costly || self.fits_all(entry, here));
             if passes {
                 self.search.best = entry.rank;
@@ -221,7 +221,7 @@ impl Within<'_, '_, '_, '_> {
 
     fn branch(&mut self, branch: &Branch, path: Reached) {
         let probe = &self.search.probe;
-        let (all, request, query) = (probe.all, probe.request, probe.target.query);
+        let (all, request, query) = (probe.all, probe.request, probe.query());
         match branch.subject {
             Subject::Header(number) => {
                 request.any_numbered(all.headers.name(number), number, &mut |value| {

@@ -58,6 +58,7 @@ impl Shard {
     }
 
     /// The place of the first rule of a list that matches, if it is before `bound`.
+    #[inline]
     pub(super) fn find(
         &self,
         index: u32,

@@ -1,4 +1,4 @@
-//! The target of a request, split into path and query, and what is seen of the path on the way.
+//! The path in the target of a request, and what is seen of it on the way.
 
 use super::bytes::word;
 use memchr::{memchr, memchr2};
@@ -7,8 +7,8 @@ use wide::u8x16;
 /// A target that is looked up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Target<'r> {
+    /// What comes before the first `?`.
     pub path: &'r [u8],
-    pub query: &'r [u8],
     /// Which of the first 64 bytes of the path are slashes.
     pub slashes: u64,
 }
@@ -18,15 +18,14 @@ impl<'r> Target<'r> {
     #[inline]
     pub(super) fn plain(target: &'r [u8]) -> Option<Self> {
         let (slashes, is_plain) = scan(target);
-        is_plain.then_some(Self { path: target, query: b"", slashes })
+        is_plain.then_some(Self { path: target, slashes })
     }
 
     /// `None` for one with a `#` in it.
     pub(super) fn split(target: &'r [u8]) -> Option<Self> {
         let end = memchr2(b'?', b'#', target).unwrap_or(target.len());
         let (path, rest) = target.split_at_checked(end)?;
-        let query = if rest.is_empty() { rest } else { rest.strip_prefix(b"?")? };
-        memchr(b'#', query).is_none().then_some(Self { path, query, slashes: slashes(path) })
+        memchr(b'#', rest).is_none().then_some(Self { path, slashes: slashes(path) })
     }
 }
 
@@ -78,15 +77,11 @@ mod tests {
     proptest! {
         #[test]
         fn a_target_is_split_at_its_first_question_mark(target in "[/a]{0,70}[/a?#]{0,3}[/a?]{0,20}") {
-            let expected = match target.split_once('?') {
-                _ if target.contains('#') => None,
-                None => Some((target.as_str(), "")),
-                Some(parts) => Some(parts),
-            };
-            let expected = expected.map(|(path, query)| {
+            let path = target.split('?').next().filter(|_| !target.contains('#'));
+            let expected = path.map(|path| {
                 let slashes = path.bytes().take(64).enumerate().filter(|(_, byte)| *byte == b'/');
                 let slashes = slashes.fold(0, |all, (place, _)| all | 1_u64 << place);
-                Target { path: path.as_bytes(), query: query.as_bytes(), slashes }
+                Target { path: path.as_bytes(), slashes }
             });
             prop_assert_eq!(Target::split(target.as_bytes()), expected);
             let expected = expected.filter(|expected| expected.path.len() == target.len());

@@ -17,7 +17,7 @@ pub fn answers_to<'py>(
     let mut hosts = Hosts { table: table.compiled(), known: None, rules: None };
     list_of(py, requests.len(), |place| {
         // Read where it stands each time: reading a header may run code that changes the list.
-        let request = requests.get_item(place)?;
+        let request = item_of(requests, place)?;
         let rank = match rank_of(table, &request, &mut hosts) {
             Some(rank) => rank.map_err(|Raised| PyErr::fetch(py))?,
             None => longer(&request)?,
@@ -64,6 +64,18 @@ fn rank_of<'py>(
     let given = std::array::from_fn(|place| parts.get(place).map_or(none, Bound::as_ptr));
     // SAFETY: the request keeps its parts alive.
     unsafe { rank(table, given, |request| hosts.find(parts.get(1), request)) }
+}
+
+#[inline]
+fn item_of<'py>(requests: &Bound<'py, PyList>, place: usize) -> PyResult<Bound<'py, PyAny>> {
+    if cfg!(Py_GIL_DISABLED) || place >= requests.len() {
+        return requests.get_item(place);
+    }
+    // SAFETY: the list has such an item, and nobody takes it away without the GIL.
+    unsafe {
+        let item = ffi::PyList_GET_ITEM(requests.as_ptr(), isize::try_from(place)?);
+        Ok(Bound::from_borrowed_ptr(requests.py(), item))
+    }
 }
 
 /// A list of `count` answers, made in place.

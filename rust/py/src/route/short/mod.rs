@@ -4,10 +4,12 @@
 //! All `unsafe` of this binding is in this folder.
 
 mod dict;
+mod late;
 mod many;
 mod read;
 
-pub use dict::has_item;
+pub use dict::{Item, have_items, item_of};
+pub use late::Late;
 pub use many::answers_to;
 pub use read::utf8_of;
 
@@ -159,16 +161,18 @@ unsafe fn arguments<const N: usize>(
         }
         let at = |place: usize| positional.get(place).copied().unwrap_or(ffi::Py_None());
         let mut given = std::array::from_fn(at);
-        if !names.is_null() {
-            match given.get_mut(VALUE) {
-                // Mostly it is the value that is given by name, and nothing else.
-                Some(value) if positional.len() <= VALUE && is_value_alone(py, names) => {
-                    *value = *args.offset(count);
-                }
-                _ => place_named(py, &mut given, args, count, names)?,
-            }
+        if names.is_null() {
+            return Some(given);
         }
-        Some(given)
+        match given.get_mut(VALUE) {
+            // Mostly it is the value that is given by name, and nothing else.
+            Some(value) if positional.len() <= VALUE && is_value_alone(py, names) => {
+                *value = *args.offset(count);
+                Some(given)
+            }
+            // Given and taken as a whole, so that they need not lie in memory otherwise.
+            _ => place_named(py, given, args, count, names),
+        }
     }
 }
 
@@ -188,13 +192,14 @@ unsafe fn is_value_alone(py: Python<'_>, names: *mut PyObject) -> bool {
 ///
 /// # Safety
 /// As for `match_entry`.
-unsafe fn place_named(
+#[inline(never)]
+unsafe fn place_named<const N: usize>(
     py: Python<'_>,
-    given: &mut [*mut PyObject],
+    mut given: [*mut PyObject; N],
     args: *const *mut PyObject,
     count: isize,
     names: *mut PyObject,
-) -> Option<()> {
+) -> Option<[*mut PyObject; N]> {
     let place_of = |name: *mut PyObject| {
         // The likeliest first.
         let is = |known: &Bound<'_, PyString>| known.as_ptr() == name;
@@ -221,7 +226,7 @@ unsafe fn place_named(
             *given.get_mut(place)? = *args.offset(count + at);
         }
     }
-    Some(())
+    Some(given)
 }
 
 /// An error that Python has been told.

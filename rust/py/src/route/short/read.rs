@@ -15,15 +15,21 @@ pub(super) fn length(length: isize) -> usize {
 /// are mostly all of them.
 #[inline]
 pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
-    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
-        a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
+    if a.len() != b.len() {
+        return false;
     }
-    a.len() == b.len()
-        && match a.len() {
-            4..8 => ends::<4>(a, b),
-            8..=16 => ends::<8>(a, b),
-            _ => a == b,
-        }
+    if let (Some(a), Some(b), 8..=16) = (ends(a), ends(b), a.len()) {
+        return a.map(u64::from_ne_bytes) == b.map(u64::from_ne_bytes);
+    }
+    if let (Some(a), Some(b), 4..8) = (ends(a), ends(b), a.len()) {
+        return a.map(u32::from_ne_bytes) == b.map(u32::from_ne_bytes);
+    }
+    a == b
+}
+
+#[inline]
+fn ends<const N: usize>(text: &[u8]) -> Option<[[u8; N]; 2]> {
+    Some([*text.first_chunk()?, *text.last_chunk()?])
 }
 
 /// The object, unless it is None.

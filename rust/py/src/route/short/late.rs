@@ -1,0 +1,44 @@
+//! References that are set late.
+
+use pyo3::Py;
+use pyo3::ffi::PyObject;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// A reference to an object, once it is set. It is no larger than the reference: where answers are
+/// given at random, what is fetched from memory for them is what they cost.
+pub struct Late<T>(AtomicPtr<PyObject>, PhantomData<Py<T>>);
+
+impl<T> Default for Late<T> {
+    fn default() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()), PhantomData)
+    }
+}
+
+impl<T> Late<T> {
+    /// The reference, if it was set.
+    #[inline]
+    pub fn get(&self) -> Option<&Py<T>> {
+        let set = !self.0.load(Ordering::Acquire).is_null();
+        // SAFETY: a `Py` is its pointer and nothing else. Once there is one, nobody writes here any more.
+        set.then(|| unsafe { &*self.0.as_ptr().cast::<Py<T>>() })
+    }
+
+    /// Sets the reference, unless somebody was first.
+    pub fn set(&self, object: Py<T>) {
+        let new = object.as_ptr();
+        if self.0.compare_exchange(ptr::null_mut(), new, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            std::mem::forget(object);
+        }
+    }
+}
+
+impl<T> Drop for Late<T> {
+    fn drop(&mut self) {
+        if self.get().is_some() {
+            // SAFETY: as for `get`; it is read for the last time.
+            drop(unsafe { ptr::read(self.0.as_ptr().cast::<Py<T>>()) });
+        }
+    }
+}
