@@ -1,7 +1,7 @@
 //! Headers as Python has them, read in place, and only when a rule asks for one.
 
 use super::request::text;
-use super::short::{Item, have_items, item_of, utf8_of};
+use super::short::{have_items, utf8_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -135,11 +135,6 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     /// The header of this number. In a dict a lower-case name is found at once.
     fn single(&self, number: usize) -> PyResult<Single<Value<'py>>> {
         if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number)) {
-            match item_of(dict, key) {
-                Item::There(value) => return Ok(Single::Value(value)),
-                Item::Absent => return Ok(Single::Absent),
-                Item::Unsure => {}
-            }
             if let Some(value) = dict.get_item(key.bind(dict.py()))? {
                 return Ok(Single::Value(value));
             }
