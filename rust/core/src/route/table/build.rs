@@ -238,6 +238,13 @@ impl<'r> Builder<'r> {
         item: Item,
     ) -> Result<(), TooLarge> {
         if let Some(shape) = pattern.shape() {
+            if let ([row], [], []) = (&*shape.forward, &*shape.folded, &*shape.backward)
+                && let Some(row) = self.encoded(row)
+            {
+                // As nearly all have it.
+                keys.forward.push(Key::new(Cow::Owned(row), END, item));
+                return Ok(());
+            }
             let mut encode =
                 |rows: &[Row]| rows.iter().map(|row| self.encoded(row)).collect::<Option<Vec<_>>>();
             if let (Some(forward), Some(folded), Some(backward)) =
@@ -356,6 +363,7 @@ impl<'r> Builder<'r> {
     /// Ends the building: the hash table gets its slots.
     pub(super) fn finish(mut self) -> Parts {
         self.out.exact.freeze();
+        self.out.segments.freeze();
         self.out
     }
 }

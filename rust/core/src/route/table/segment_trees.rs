@@ -53,6 +53,9 @@ pub(super) struct Ended {
     pub next: u32,
 }
 
+/// What a template takes in a large table, or a little more.
+const UNITS: usize = 6;
+
 /// Whoever walks through a tree.
 pub(super) trait Walker {
     /// Only what has a better rank is of interest.
@@ -167,6 +170,16 @@ impl SegmentTrees {
     /// The key that a segment has in these trees.
     pub(super) fn key(&self, segment: &[u8]) -> Key {
         Key::of(segment, self.seed)
+    }
+
+    /// Room for the steps of about so many templates.
+    pub(super) fn reserve(&mut self, templates: usize) {
+        self.units.reserve(UNITS * templates);
+    }
+
+    /// To be called once, when all trees are there.
+    pub(super) fn freeze(&mut self) {
+        self.units.shrink();
     }
 
     /// Room for a step, which leads nowhere yet. `None` when there are too many.

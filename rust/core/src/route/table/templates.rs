@@ -180,6 +180,7 @@ impl<'r> Builder<'r> {
 
     /// The first step of a tree of these.
     fn segment_tree(&mut self, templates: &[Template<'_>]) -> Result<u32, TooLarge> {
+        self.out.segments.reserve(templates.len());
         let root = self.out.segments.add_step().ok_or(TooLarge::Places)?;
         self.fill_step(root, &mut templates.iter().map(Leaf::new).collect::<Vec<_>>(), 0)?;
         Ok(root)

@@ -136,6 +136,16 @@ impl Unit {
 pub(super) struct Units(Vec<Unit>);
 
 impl Units {
+    /// Room for about so many more, so that what is there need not be moved again and again.
+    pub(super) fn reserve(&mut self, units: usize) {
+        self.0.reserve(units);
+    }
+
+    /// Gives back what was reserved and not taken.
+    pub(super) fn shrink(&mut self) {
+        self.0.shrink_to_fit();
+    }
+
     /// A step that leads nowhere yet. `None` when there are too many.
     pub(super) fn add_step(&mut self) -> Option<u32> {
         self.0.push(Unit::NOWHERE);
