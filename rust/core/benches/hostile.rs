@@ -139,6 +139,19 @@ fn nested_paths() {
     measure("nested prefixes that branch at each step", rules(depth, branching), &long);
 }
 
+/// Templates of which one path fits 64, each six times open or not; what tells them apart comes last.
+fn crossing() {
+    let path = |n: usize| {
+        let open = |place: usize| if n >> place & 1 == 1 { "/[^/]+" } else { "/a" };
+        (0..6).map(open).collect::<String>() + &format!("/x{}", n / 64)
+    };
+    let ask = |n: usize| asked(format!("/a/a/a/a/a/a/x{n}"));
+    let requests: Vec<_> = random(MANY / 64).into_iter().map(ask).collect();
+    measure("templates that cross six times", rules(MANY, |n| rule(regex(&path(n)))), &requests);
+    let none: Vec<_> = (0..10).map(|n| ask(MANY + n)).collect();
+    measure("templates that cross, none of which fits", rules(MANY, |n| rule(regex(&path(n)))), &none);
+}
+
 fn nested_hosts() {
     let numbers = random(MANY);
     let suffix = |n: usize| {
@@ -255,6 +268,7 @@ fn main() {
     one_header();
     other_conditions();
     nested_paths();
+    crossing();
     nested_hosts();
     regexes();
     refused();

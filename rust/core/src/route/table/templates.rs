@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// No more steps of a tree than this are taken for any one text; templates with open segments where
 /// few others have them are walked to.
-const MAX_STEPS: usize = 128;
+const MAX_STEPS: usize = 40;
 /// So few keys are walked to in no time.
 pub(super) const FEW_KEYS: usize = 16;
 /// A template has no more segments than this.

@@ -25,7 +25,7 @@ pub(super) struct Fan {
 }
 
 /// Of more keys there are groups: a table of them is larger than what a processor has near.
-const FEW: usize = 4096;
+const FEW: usize = 1024;
 
 impl Fan {
     /// What is less is the place of a step.
