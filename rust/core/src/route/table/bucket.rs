@@ -1,10 +1,11 @@
 //! Building buckets: rules that are found by the same text and ask for more.
 
 use super::asked::Asked;
-use super::build::{Builder, TooLarge, number};
+use super::build::Builder;
 use super::bytes::NONE;
 use super::compiled::{Branch, Bucket, Entry, Place, TEXT};
 use super::exact::{Found, Plain};
+use super::limits::{TooLarge, number};
 use super::needs::{AllNeeds, Condition, Subject};
 use super::ranges::spread;
 use crate::route::{HeaderTest, TextMatch};

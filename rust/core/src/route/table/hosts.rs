@@ -1,10 +1,11 @@
 //! From the host of a request to the patterns that fit it.
 
 use super::bucket::Item;
-use super::build::{Builder, TooLarge, number};
+use super::build::Builder;
 use super::bytes::{NONE, eq_folded, same};
 use super::compiled::{NOTHING, Parts};
 use super::exact::Found;
+use super::limits::{TooLarge, number};
 use super::needs::AllNeeds;
 use super::trie::{Folded, FoldedBackward, Visitor};
 use super::trie_build::Key;

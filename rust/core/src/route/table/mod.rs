@@ -9,6 +9,8 @@ mod exact;
 
 mod hosts;
 mod inside;
+mod limits;
+mod methods;
 mod names;
 mod needs;
 mod probe;
@@ -33,7 +35,7 @@ mod samples;
 #[cfg(test)]
 mod update_tests;
 
-pub use build::TooLarge;
+pub use limits::TooLarge;
 pub use update::UpdateError;
 pub use values::{AskedValue, AskedValues};
 
@@ -43,9 +45,9 @@ use super::linear::{LinearTable, VirtualHosts};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
-use build::{REGEX_LIMIT, check_regexes, number};
 use bytes::NONE;
 use hosts::HostIndex;
+use limits::{REGEX_LIMIT, check_regexes, number};
 use names::Names;
 use served::{Numbers, Served};
 use shard::{Shard, USUAL_RULES};

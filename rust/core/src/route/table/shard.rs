@@ -2,9 +2,10 @@
 //! in which these hosts have the same rules.
 
 use super::bucket::Item;
-use super::build::{Builder, TooLarge, number};
+use super::build::Builder;
 use super::bytes::NONE;
 use super::compiled::Compiled;
+use super::limits::{TooLarge, number};
 use super::names::Names;
 use super::needs::AllNeeds;
 use super::probe::Probe;

@@ -1,9 +1,10 @@
 //! The templates of an index: which keys are some, and the tree that they make.
 
 use super::bucket::Item;
-use super::build::{Builder, TooLarge};
+use super::build::Builder;
 use super::bytes::{NONE, position};
 use super::compiled::{END, NOTHING, SEPARATED};
+use super::limits::TooLarge;
 use super::segment_trees::{End, Ended, Ways};
 use super::segments::Key as SegmentKey;
 use super::trie_build::{ESCAPE, Key};

@@ -1,9 +1,10 @@
 //! Building tries. What can never win, since something better matches wherever it would, is left out.
 
 use super::bucket::Item;
-use super::build::{Builder, MAX_WAYS, TooLarge, number};
+use super::build::Builder;
 use super::bytes::{NONE, common, word};
 use super::compiled::{END, NOTHING, Place};
+use super::limits::{MAX_WAYS, TooLarge, number};
 use super::trie::{Extra, MAX_EDGE, Node, RunEdge, Stop};
 use memchr::memchr;
 use std::borrow::Cow;

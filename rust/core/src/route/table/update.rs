@@ -1,6 +1,6 @@
 //! Tables that are made from another one, and cost what they change.
 
-use super::build::{REGEX_LIMIT, check_regexes};
+use super::limits::{REGEX_LIMIT, check_regexes};
 use super::served::{Numbers, Served};
 use super::shard::{Shard, USUAL_RULES};
 use super::{HostIndex, HostMode, NONE, Numbered, RouteTable, TooLarge, number};
