@@ -81,6 +81,57 @@ proptest! {
     }
 }
 
+/// A template: its segments, `p` an open one, how it ends, a method and whether it asks for a header.
+type Template = (Vec<&'static str>, u8, Option<&'static str>, bool);
+
+fn segment() -> impl Strategy<Value = &'static str> {
+    select(&["a", "b", "", "p", "p", "aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa"][..])
+}
+
+fn template_rule((segments, end, method, asks): Template) -> Arc<Rule> {
+    let path = |open: &'static str| {
+        segments.iter().flat_map(|segment| ["/", if *segment == "p" { open } else { segment }]).collect()
+    };
+    let (literal, regex): (String, String) = (path("p"), path("[^/]+"));
+    let path = match end {
+        _ if segments.contains(&"p") => PathMatch::regex(Pattern::new(&regex).unwrap()),
+        0 => PathMatch::exact(&literal),
+        1 => PathMatch::separated(&literal, false).unwrap_or_else(|_| PathMatch::exact(&literal)),
+        _ => PathMatch::prefix(&format!("{literal}/")),
+    };
+    let mut rule = Rule::named("r").with_path(path);
+    rule.set_methods(method.map(Into::into).into_iter().collect());
+    if asks {
+        rule.set_headers(vec![HeaderMatch::new("x", HeaderTest::Present(true), false, false).unwrap()]);
+    }
+    rule.checked().unwrap().into()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// So many templates of few segments that they are a tree, cross, and share their places.
+    #[test]
+    fn templates_answer_as_the_list_does(
+        templates in prop::collection::vec(
+            (prop::collection::vec(segment(), 1..5), 0_u8..3, prop::option::of(select(&["GET", "POST"][..])), prop::bool::weighted(0.2)),
+            20..120,
+        ),
+        requests in prop::collection::vec(
+            (prop::collection::vec(segment(), 1..6), select(&["", "?a=/b", "#"][..]), select(&["GET", "POST"][..]), any::<bool>()),
+            30..60,
+        ),
+    ) {
+        let rules: Vec<_> = templates.into_iter().map(template_rule).collect();
+        let requests: Vec<Asked> = requests.into_iter().map(|(segments, query, method, carries)| {
+            let path: String = segments.iter().flat_map(|segment| ["/", segment]).collect();
+            let headers = if carries { vec![("x", "1")] } else { Vec::new() };
+            (path + query, "a", Some(method), None, None, headers)
+        }).collect();
+        compare(rules, Precedence::Listed, HostMode::Best, &requests)?;
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(60))]
 

@@ -219,6 +219,16 @@ mod tests {
     }
 
     #[test]
+    fn keys_tell_lengths_apart_where_bytes_do_not() {
+        for length in 0..40 {
+            let (short, long) = ("a".repeat(length), "a".repeat(length + 1));
+            assert_ne!(Key::of(short.as_bytes(), 7), Key::of(long.as_bytes(), 7));
+            let zero = "\0".to_owned() + &short;
+            assert_ne!(Key::of(short.as_bytes(), 7), Key::of(zero.as_bytes(), 7));
+        }
+    }
+
+    #[test]
     fn what_begins_with_no_slash_is_not_cut() {
         let cut = |text| Segments::of(text, slashes(text)).is_some();
         assert!(!cut(b"") && !cut(b"a/b") && cut(b"/"));

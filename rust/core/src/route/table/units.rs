@@ -299,4 +299,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_leads_on_in_groups_is_found_in_whatever_group_it_went() {
+        let mut units = Units::default();
+        let keys = 1..=4 * FEW as u64;
+        let fan = units.add_fan(4 * FEW).unwrap();
+        assert!(fan.grouped);
+        // Every eighth has the hash of others, so that some groups overflow.
+        let hash =
+            |key: u64| if key.is_multiple_of(8) { 7 << 8 } else { key.wrapping_mul(0x9E37_79B9_7F4A_7C15) };
+        let places: Vec<_> =
+            keys.clone().map(|key| units.lead(Some(fan), hash(key), Key(key, 7)).unwrap()).collect();
+        for (key, place) in keys.zip(places) {
+            units.set_step(place, [place, 0, 0, 0]);
+            let found = |other: u64| units.find(fan.packed(), || hash(key), |known| known == Key(key, other));
+            assert_eq!(found(7).map(Unit::min_rank), Some(place));
+            assert!(found(8).is_none());
+        }
+    }
 }
