@@ -254,8 +254,10 @@ impl RouteTable {
     /// The number of the rule that gets `request`, which is one for the host of these rules.
     #[must_use]
     pub fn find_among(rules: HostRules<'_>, request: &Request<'_>) -> Option<u32> {
-        let target = Target::plain(request.target).or_else(|| Target::split(request.target))?;
-        rules.search(request, target, NONE)
+        match Target::plain(request.target) {
+            Some(target) => rules.search(request, target, NONE),
+            None => rules.search_split(request),
+        }
     }
 
     /// The number of the rule that gets `request`.
@@ -332,6 +334,12 @@ impl RouteTable {
 }
 
 impl HostRules<'_> {
+    /// As [`RouteTable::find_split`].
+    #[inline(never)]
+    fn search_split(self, request: &Request<'_>) -> Option<u32> {
+        self.search(request, Target::split(request.target)?, NONE)
+    }
+
     #[inline]
     fn search(self, request: &Request<'_>, target: Target<'_>, bound: u32) -> Option<u32> {
         let Self { served, shard } = self;

@@ -21,6 +21,18 @@ pub(super) enum End {
     Slash,
 }
 
+impl End {
+    /// Whether a template that has led so far ends here, where the text does or goes on.
+    #[inline]
+    fn is_here(self, is_end: bool) -> bool {
+        match self {
+            Self::Text => is_end,
+            Self::Segment => true,
+            Self::Slash => !is_end,
+        }
+    }
+}
+
 /// What ends at a step: a place in their list, or of the only one how it ends, and its methods.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ends(u32);
@@ -37,10 +49,12 @@ impl Ends {
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the methods are in the lower half")]
     fn of_only(self, is_end: bool) -> Option<(u16, bool)> {
-        const SEGMENT: u32 = End::Segment as u32;
-        const TEXT: u32 = End::Text as u32;
-        let end = (self.0 >> 16) & 3;
-        (self.0 >= Self::ONLY).then_some((self.0 as u16, end == SEGMENT || (end == TEXT) == is_end))
+        let end = match (self.0 >> 16) & 3 {
+            0 => End::Text,
+            1 => End::Segment,
+            _ => End::Slash,
+        };
+        (self.0 >= Self::ONLY).then(|| (self.0 as u16, end.is_here(is_end)))
     }
 }
 
@@ -155,7 +169,7 @@ impl SegmentTrees {
     fn end(&self, ended: Ends, is_end: bool, walker: &mut impl Walker) {
         let Ends(mut next) = ended;
         while let Some(ended) = self.ended.get(next as usize) {
-            if ended.end == End::Segment || (ended.end == End::Text) == is_end {
+            if ended.end.is_here(is_end) {
                 walker.found(&ended.found);
             }
             next = ended.next;

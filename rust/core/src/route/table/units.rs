@@ -7,6 +7,7 @@
 //! so that one piece of memory may answer for several steps.
 
 use super::bytes::{ONES, zeros};
+use super::exact::tag_of;
 use super::segments::Key;
 
 #[inline]
@@ -49,7 +50,7 @@ impl Fan {
         1 << self.bits
     }
 
-    /// The places of the units where a hash is looked for, one after the other.
+    /// The places of the units where a hash is looked for, one after the other: by the bits above the tag.
     #[inline]
     fn places(self, hash: u64) -> impl Iterator<Item = usize> {
         let (first, units, start) = (self.first as usize, self.units(), low(hash >> 8) as usize);
@@ -62,12 +63,6 @@ const PLACES: usize = 6;
 const USED: usize = 4;
 /// The high bits of the tags of a group.
 const HIGHS: u64 = 0x8080_8080_8080;
-
-/// The tag of a hash is in its lowest byte, and not zero; its place is above.
-#[inline]
-fn tag_of(hash: u64) -> u64 {
-    (hash & 0xFF).max(1)
-}
 
 /// Two to a line of the cache.
 #[derive(Debug, Clone, Copy)]
@@ -119,13 +114,13 @@ impl Unit {
     }
 
     /// Puts a place into a group. False when there is no room.
-    fn put(&mut self, tag: u64, place: u32) -> bool {
+    fn put(&mut self, tag: u8, place: u32) -> bool {
         let [tags, places @ ..] = &mut self.0;
         let slot = (0..PLACES).find(|slot| tags.to_le_bytes().get(*slot) == Some(&0));
         let Some((slot, pair)) = slot.and_then(|slot| Some((slot, places.get_mut(slot / 2)?))) else {
             return false;
         };
-        *tags |= tag << (8 * slot);
+        *tags |= u64::from(tag) << (8 * slot);
         *pair |= u64::from(place) << (32 * (slot % 2));
         true
     }
@@ -227,7 +222,7 @@ impl Units {
 
     #[inline]
     fn find_grouped(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<&Unit> {
-        let wanted = tag_of(hash) * ONES;
+        let wanted = u64::from(tag_of(hash)) * ONES;
         for group in fan.places(hash) {
             let group = self.0.get(group)?;
             let tags = group.0[0];

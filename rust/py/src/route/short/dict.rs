@@ -1,6 +1,6 @@
 //! Headers in a dict, asked for without a reference of our own.
 
-use super::read::{ascii, same};
+use super::read::ascii;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
@@ -26,7 +26,7 @@ pub fn have_items(dict: &Bound<'_, PyDict>, names: &[Py<PyString>], asked: Asked
             }
             ascii(item)?
         };
-        if !same(text, one.value) {
+        if text != one.value {
             return Some(false);
         }
     }

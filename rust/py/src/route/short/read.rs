@@ -11,27 +11,6 @@ pub(super) fn length(length: isize) -> usize {
     length as usize
 }
 
-/// Whether two texts are the same. Those of headers are short: the first and the last bytes of them
-/// are mostly all of them.
-#[inline]
-pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
-        return false;
-    }
-    if let (Some(a), Some(b), 8..=16) = (ends(a), ends(b), a.len()) {
-        return a.map(u64::from_ne_bytes) == b.map(u64::from_ne_bytes);
-    }
-    if let (Some(a), Some(b), 4..8) = (ends(a), ends(b), a.len()) {
-        return a.map(u32::from_ne_bytes) == b.map(u32::from_ne_bytes);
-    }
-    a == b
-}
-
-#[inline]
-fn ends<const N: usize>(text: &[u8]) -> Option<[[u8; N]; 2]> {
-    Some([*text.first_chunk()?, *text.last_chunk()?])
-}
-
 /// The object, unless it is None.
 #[inline]
 pub(super) fn present(object: *mut PyObject) -> Option<*mut PyObject> {
