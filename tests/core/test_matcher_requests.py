@@ -185,6 +185,33 @@ def test_any_dict_of_headers_is_read(
         assert (table.match("/", None, None, pairs) is not None) == expected
 
 
+NAMES = ["x-a", "x-b", "x-longer-name-of-a-header", "x-longer-sort-of-a-header", "z"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*DICTS.values()]),
+            st.permutations(NAMES),
+            st.integers(0, len(NAMES)),
+            st.integers(1, 6),
+        ),
+        min_size=1,
+    )
+)
+def test_a_header_is_found_wherever_it_stands(
+    turns: list[tuple[Callable[[dict[str, str]], Any], list[str], int, int]],
+) -> None:
+    """Where a name stood in the dicts before does not matter: dicts of every kind, of every length, in
+    every order, each some times in a row, are read right by one table."""
+    table = RouteTable([Rule("r", headers=[HeaderMatch(name, exact=name) for name in NAMES[:3]])])
+    for make, order, length, times in turns:
+        kept = make({name: name for name in order[:length]})
+        expected = {*NAMES[:3]} <= {*order[:length]}
+        for _ in range(times):
+            assert (table.match("/", None, None, kept) is not None) == expected
+
+
 def test_a_dict_that_raises_is_no_answer() -> None:
     """What comparing a strange name raises reaches the caller, from one match and from many."""
 

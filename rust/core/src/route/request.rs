@@ -18,10 +18,7 @@ pub trait Headers {
     /// Whether each of these headers has the value that is asked for: what most rules ask, and so one
     /// call for all of them.
     fn have(&self, mut asked: AskedValues<'_>) -> bool {
-        asked.all(|one| {
-            let mut is = |value: &[u8]| value == one.value;
-            self.any_numbered(one.number, one.name(), &mut is) == Some(true)
-        })
+        asked.all(|one| self.any_numbered(one.number(), one.name(), &mut |value| one.is(value)) == Some(true))
     }
 
     /// Calls `visit` with the name and the value of every header, and answers true; false when that

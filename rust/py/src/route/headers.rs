@@ -1,10 +1,10 @@
 //! Headers as Python has them, read in place, and only when a rule asks for one.
 
 use super::request::text;
-use super::short::{have_items, utf8_of};
+use super::short::{Name, have_items, utf8_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell};
 use trimtab_core::route::{AskedValue, AskedValues, Headers};
@@ -18,14 +18,21 @@ type Value<'py> = Bound<'py, PyAny>;
 pub struct PyHeaders<'a, 'py> {
     source: Source<'a, 'py>,
     /// The names that the table asks about, by their number.
-    names: &'a [Py<PyString>],
+    names: &'a [Name],
+    /// Made when it is first needed: most requests are answered without it.
+    seen: OnceCell<Box<Seen<'py>>>,
+}
+
+/// What was found out about headers.
+#[derive(Default)]
+struct Seen<'py> {
     /// What was found when all headers were gone through: pairs when one is asked for, a dict only
     /// when a name in it is no lower-case str, and so may stand for one that is not found.
-    read: OnceCell<Box<Read<'py>>>,
+    read: OnceCell<Read<'py>>,
     /// Whether all names in the dict are lower-case str: then one that is not found is not there.
     plain: Cell<Option<bool>>,
     /// What went wrong first while reading; whoever matched asks for it afterwards.
-    error: OnceCell<Box<PyErr>>,
+    error: OnceCell<PyErr>,
 }
 
 /// How headers were given.
@@ -95,7 +102,7 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     /// Headers that were given in one of the ways that frameworks have: a dict, another mapping, or a
     /// list or tuple of pairs.
     #[inline]
-    pub fn of(headers: &'a Value<'py>, names: &'a [Py<PyString>]) -> PyResult<Self> {
+    pub fn of(headers: &'a Value<'py>, names: &'a [Name]) -> PyResult<Self> {
         match headers.cast::<PyDict>() {
             Ok(dict) => Ok(Self::new(Source::Dict(dict), names)),
             Err(_) => Source::other(headers).map(|source| Self::new(source, names)),
@@ -103,49 +110,54 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     }
 
     #[inline]
-    fn new(source: Source<'a, 'py>, names: &'a [Py<PyString>]) -> Self {
-        Self { source, names, read: OnceCell::new(), plain: Cell::new(None), error: OnceCell::new() }
+    fn new(source: Source<'a, 'py>, names: &'a [Name]) -> Self {
+        Self { source, names, seen: OnceCell::new() }
     }
 
     /// What went wrong while reading, if anything did.
     #[inline]
     pub fn check(&mut self) -> PyResult<()> {
-        self.error.take().map_or(Ok(()), |error| Err(*error))
+        self.seen.take().and_then(|seen| seen.error.into_inner()).map_or(Ok(()), Err)
     }
 
     /// The answer, or what it is when reading went wrong.
     fn or_keep<T>(&self, answer: PyResult<T>, otherwise: T) -> T {
         answer.unwrap_or_else(|error| {
-            let _ = self.error.set(Box::new(error));
+            let _ = self.seen().error.set(error);
             otherwise
         })
     }
 
+    fn seen(&self) -> &Seen<'py> {
+        self.seen.get_or_init(Box::default)
+    }
+
     fn dict_is_plain(&self, dict: &Bound<'py, PyDict>) -> bool {
-        if let Some(plain) = self.plain.get() {
+        if let Some(plain) = self.seen().plain.get() {
             return plain;
         }
         let is_lower =
             |key: &Value<'py>| utf8_of(key).is_some_and(|key| !key.iter().any(u8::is_ascii_uppercase));
         let plain = dict.iter().all(|(key, _)| is_lower(&key));
-        self.plain.set(Some(plain));
+        self.seen().plain.set(Some(plain));
         plain
     }
 
     /// The header of this number. In a dict a lower-case name is found at once.
     fn single(&self, number: usize) -> PyResult<Single<Value<'py>>> {
-        if let (Source::Dict(dict), Some(key)) = (&self.source, self.names.get(number)) {
-            if let Some(value) = dict.get_item(key.bind(dict.py()))? {
+        if let (Source::Dict(dict), Some(name)) = (&self.source, self.names.get(number)) {
+            if let Some(value) = dict.get_item(name.text(dict.py()))? {
                 return Ok(Single::Value(value));
             }
             if self.dict_is_plain(dict) {
                 return Ok(Single::Absent);
             }
         }
-        if self.read.get().is_none() {
-            let _ = self.read.set(Box::new(self.read_all()?));
+        let seen = self.seen();
+        if seen.read.get().is_none() {
+            let _ = seen.read.set(self.read_all()?);
         }
-        let known = self.read.get().and_then(|read| read.0.get(number));
+        let known = seen.read.get().and_then(|read| read.0.get(number));
         Ok(match known {
             Some(Single::Value(value)) => Single::Value(value.clone()),
             Some(Single::Absent) => Single::Absent,
@@ -159,7 +171,7 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
         self.source.each(|name, value| {
             let name = text(name, "the name of a header")?;
             for (slot, wanted) in read.0.iter_mut().zip(self.names) {
-                if utf8_of(wanted.bind(value.py())).is_some_and(|wanted| name.eq_ignore_ascii_case(wanted)) {
+                if utf8_of(wanted.text(value.py())).is_some_and(|wanted| name.eq_ignore_ascii_case(wanted)) {
                     *slot = match slot {
                         Single::Absent => Single::Value(value),
                         _ => Single::Unknown,
@@ -176,7 +188,7 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     #[inline(never)]
     fn have_longer(&self, mut asked: AskedValues<'_>) -> bool {
         let has = |one: AskedValue<'_>| {
-            self.any_numbered(one.number, one.name(), &mut |other| other == one.value) == Some(true)
+            self.any_numbered(one.number(), one.name(), &mut |value| one.is(value)) == Some(true)
         };
         asked.all(has)
     }

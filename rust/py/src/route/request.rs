@@ -1,7 +1,7 @@
 //! Requests as Python has them: text in `str` or `bytes`.
 
 use super::headers::PyHeaders;
-use super::short::utf8_of;
+use super::short::{Name, utf8_of};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -45,7 +45,7 @@ pub struct Arguments<'a, 'py> {
 
 impl Arguments<'_, '_> {
     /// Lends the request to `answer`; `names` are those of the headers that it may ask about.
-    pub fn lend<T>(&self, names: &[Py<PyString>], answer: impl FnOnce(&Request<'_>) -> T) -> PyResult<T> {
+    pub fn lend<T>(&self, names: &[Name], answer: impl FnOnce(&Request<'_>) -> T) -> PyResult<T> {
         let target = text(self.path, "path")?;
         let host = self.host.map(|value| text(value, "host")).transpose()?;
         let method = self.method.map(|value| text(value, "method")).transpose()?;

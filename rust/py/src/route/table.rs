@@ -4,6 +4,7 @@ use super::answers::Answers;
 use super::matched::Match;
 use super::request::Arguments;
 use super::rule::Rule;
+use super::short::Name;
 use super::{columns, many, update};
 use crate::chance::Turns;
 use crate::error::{fault, rule_error};
@@ -41,7 +42,7 @@ pub struct RouteTable {
     answers: Answers,
     rules: OnceLock<Py<PyTuple>>,
     /// The names of the headers that rules ask about.
-    header_names: Box<[Py<PyString>]>,
+    header_names: Box<[Name]>,
     turns: Arc<Turns>,
 }
 
@@ -276,7 +277,7 @@ impl RouteTable {
 
 impl RouteTable {
     fn of(py: Python<'_>, table: CoreTable, order: Precedence, answers: Answers, turns: Arc<Turns>) -> Self {
-        let names = table.header_names().iter().map(|name| PyString::intern(py, name).unbind());
+        let names = table.header_names().iter().map(|name| Name::new(py, name));
         Self {
             header_names: names.collect(),
             table,
@@ -342,7 +343,7 @@ impl RouteTable {
     }
 
     /// The names of the headers that rules ask about, by their numbers.
-    pub fn header_names(&self) -> &[Py<PyString>] {
+    pub fn header_names(&self) -> &[Name] {
         &self.header_names
     }
 

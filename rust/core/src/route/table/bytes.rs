@@ -154,6 +154,46 @@ fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
     a.first_chunk::<N>() == b.first_chunk() && a.last_chunk::<N>() == b.last_chunk()
 }
 
+/// The length of a text, and its first and last bytes: all of it, when it is short. To compare with them
+/// takes no look at the text.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends {
+    length: usize,
+    first: u64,
+    last: u64,
+}
+
+impl Ends {
+    /// The ends are all there is of a text that is no longer.
+    pub const WHOLE: usize = 16;
+
+    /// Those of this text.
+    #[must_use]
+    #[inline]
+    pub fn of(text: &[u8]) -> Self {
+        let (first, last) = match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+            _ => (word(text), 0),
+        };
+        Self { length: text.len(), first, last }
+    }
+
+    /// Whether these are those of this text.
+    #[must_use]
+    #[inline]
+    pub fn fit(&self, text: &[u8]) -> bool {
+        if text.len() != self.length {
+            return false;
+        }
+        match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => {
+                u64::from_le_bytes(*first) == self.first && u64::from_le_bytes(*last) == self.last
+            }
+            _ => word(text) == self.first,
+        }
+    }
+}
+
 /// Whether `text`, with its capitals made small, is `small`.
 pub(crate) fn eq_folded(text: &[u8], small: &[u8]) -> bool {
     text.len() == small.len() && text.eq_ignore_ascii_case(small)
@@ -211,6 +251,21 @@ mod tests {
             if let Some(byte) = other.get_mut(at) {
                 *byte = b'c';
                 prop_assert!(!same(a.as_bytes(), &other));
+            }
+        }
+
+        #[test]
+        fn ends_tell_short_texts_apart(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0_usize..20) {
+            let same_ends = |a: &str, b: &str| {
+                let is_whole = a.len() <= Ends::WHOLE;
+                a.len() == b.len() && (is_whole && a == b || !is_whole && a[..8] == b[..8] && a[a.len() - 8..] == b[b.len() - 8..])
+            };
+            let mut other = a.clone();
+            if at < a.len() {
+                other.replace_range(at..=at, "c");
+            }
+            for b in [&b, &other, &a] {
+                prop_assert_eq!(Ends::of(a.as_bytes()).fit(b.as_bytes()), same_ends(&a, b), "{:?}", b);
             }
         }
 

@@ -64,6 +64,7 @@ impl Names {
         !name.starts_with(':') && name != "host"
     }
 
+    #[inline]
     pub(super) fn name(&self, number: u32) -> &str {
         self.list.get(number as usize).map_or("", AsRef::as_ref)
     }

@@ -1,56 +1,70 @@
 //! The values that headers must have: what most conditions ask, and so compared without asking the
 //! rule.
 
-use super::bytes::NONE;
+use super::bytes::{Ends, NONE, same};
 use super::names::Names;
+use std::sync::Arc;
 
-/// Numbers of headers with values, one after the other: those of one rule lie side by side.
+/// Values with the numbers of their headers, one after the other: those of one rule lie side by side.
 #[derive(Debug, Default)]
-pub(super) struct Values(Vec<u8>);
+pub(super) struct Values {
+    list: Vec<Value>,
+    /// The values of which the ends are not all.
+    texts: Vec<u8>,
+    /// The names of the headers.
+    names: Arc<Names>,
+}
 
-/// What stands before a value: the number of the header, and how long the value is.
-const HEAD: usize = 8;
-/// Each begins at a multiple of this.
-const UNIT: usize = 4;
+/// The value of one header.
+#[derive(Debug, Clone, Copy)]
+struct Value {
+    number: u32,
+    /// Where the text is, if it is among the texts.
+    start: u32,
+    ends: Ends,
+}
 
 impl Values {
-    /// Keeps the value that the header of this number must have. `None` when there are too many.
-    pub(super) fn add(&mut self, number: u32, value: &[u8]) -> Option<u32> {
-        let start = u32::try_from(self.0.len()).ok().filter(|start| *start != NONE)?;
-        self.0.extend(number.to_le_bytes());
-        self.0.extend(u32::try_from(value.len()).ok()?.to_le_bytes());
-        self.0.extend_from_slice(value);
-        self.0.resize(self.0.len().next_multiple_of(UNIT), 0);
-        Some(start)
+    /// For headers with these names.
+    pub(super) fn of(names: &Arc<Names>) -> Self {
+        Self { names: names.clone(), ..Self::default() }
     }
 
-    /// So many of them, from where the first one was kept.
+    /// Keeps the value that the header of this number must have. `None` when there are too many.
+    pub(super) fn add(&mut self, number: u32, value: &[u8]) -> Option<u32> {
+        let place = u32::try_from(self.list.len()).ok().filter(|place| *place != NONE)?;
+        let start = u32::try_from(self.texts.len()).ok()?;
+        if value.len() > Ends::WHOLE {
+            self.texts.extend_from_slice(value);
+        }
+        self.list.push(Value { number, start, ends: Ends::of(value) });
+        Some(place)
+    }
+
+    /// So many of them, from the place of the first one on.
     #[inline]
-    pub(super) fn asked<'t>(&'t self, start: u32, count: u16, names: &'t Names) -> AskedValues<'t> {
-        AskedValues { names, count, rest: self.0.get(start as usize..).unwrap_or_default() }
+    pub(super) fn asked(&self, first: u32, count: u16) -> AskedValues<'_> {
+        let list = self.list.get(first as usize..first as usize + usize::from(count));
+        AskedValues { values: self, rest: list.unwrap_or_default().iter() }
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.0.len()
+        size_of_val(self.list.as_slice()) + self.texts.len()
     }
 }
 
 /// Values that headers must have, one after the other.
 #[derive(Debug, Clone)]
 pub struct AskedValues<'t> {
-    names: &'t Names,
-    count: u16,
-    rest: &'t [u8],
+    values: &'t Values,
+    rest: std::slice::Iter<'t, Value>,
 }
 
 /// The value that a header must have.
 #[derive(Debug, Clone, Copy)]
 pub struct AskedValue<'t> {
-    names: &'t Names,
-    /// The number of its name in the table that asks.
-    pub number: u32,
-    /// What one of its values must be.
-    pub value: &'t [u8],
+    values: &'t Values,
+    value: &'t Value,
 }
 
 impl<'t> Iterator for AskedValues<'t> {
@@ -58,21 +72,36 @@ impl<'t> Iterator for AskedValues<'t> {
 
     #[inline]
     fn next(&mut self) -> Option<AskedValue<'t>> {
-        self.count = self.count.checked_sub(1)?;
-        let (head, after) = self.rest.split_first_chunk::<HEAD>()?;
-        let head = u64::from_le_bytes(*head);
-        let (number, length) = (u32::try_from(head & 0xFFFF_FFFF).ok()?, usize::try_from(head >> 32).ok()?);
-        let value = after.get(..length)?;
-        self.rest = after.get(length.next_multiple_of(UNIT)..).unwrap_or_default();
-        Some(AskedValue { names: self.names, number, value })
+        self.rest.next().map(|value| AskedValue { values: self.values, value })
     }
 }
 
 impl<'t> AskedValue<'t> {
+    /// The number of the header in the table that asks.
+    #[must_use]
+    #[inline]
+    pub fn number(&self) -> u32 {
+        self.value.number
+    }
+
     /// The name of the header, in small letters.
     #[must_use]
     pub fn name(&self) -> &'t str {
-        self.names.name(self.number)
+        self.values.names.name(self.value.number)
+    }
+
+    /// Whether this is the value that is asked for.
+    #[must_use]
+    #[inline]
+    pub fn is(&self, value: &[u8]) -> bool {
+        self.value.ends.fit(value) && (value.len() <= Ends::WHOLE || self.is_long(value))
+    }
+
+    /// The same for a value of which the ends are not all.
+    #[inline(never)]
+    fn is_long(&self, value: &[u8]) -> bool {
+        let known = self.values.texts.get(self.value.start as usize..);
+        known.and_then(|known| known.get(..value.len())).is_some_and(|known| same(known, value))
     }
 }
 
@@ -84,16 +113,19 @@ mod tests {
     proptest! {
         /// Values come back in the order in which they were kept, from any of them on.
         #[test]
-        fn what_is_kept_comes_back(kept in prop::collection::vec((any::<u32>(), "[a-zé]{0,9}"), 1..9), from in 0_usize..9) {
+        fn what_is_kept_comes_back(kept in prop::collection::vec((any::<u32>(), "[a-zé]{0,9}|a{8}[ab]{0,2}a{8}"), 1..9), from in 0_usize..9) {
             let mut values = Values::default();
-            let names = Names::default();
-            let starts: Vec<u32> =
+            let places: Vec<u32> =
                 kept.iter().map(|(number, value)| values.add(*number, value.as_bytes()).unwrap()).collect();
             let from = from % kept.len();
-            let asked = values.asked(starts[from], u16::try_from(kept.len() - from).unwrap(), &names);
-            let back: Vec<_> = asked.map(|one| (one.number, one.value.to_vec())).collect();
-            let expected: Vec<_> = kept[from..].iter().map(|(number, value)| (*number, value.clone().into_bytes())).collect();
-            prop_assert_eq!(back, expected);
+            let asked = values.asked(places[from], u16::try_from(kept.len() - from).unwrap());
+            prop_assert_eq!(asked.clone().count(), kept.len() - from);
+            for (asked, (number, value)) in asked.zip(&kept[from..]) {
+                prop_assert_eq!(asked.number(), *number);
+                for (_, other) in &kept {
+                    prop_assert_eq!(asked.is(other.as_bytes()), other == value);
+                }
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ mod late;
 mod many;
 mod read;
 
-pub use dict::have_items;
+pub use dict::{Name, have_items};
 pub use late::Late;
 pub use many::answers_to;
 pub use read::utf8_of;
