@@ -52,6 +52,34 @@ def test_a_value_has_64_bits() -> None:
             match.pick(bad)
 
 
+class Drawn(int):
+    """A number of another type."""
+
+
+@given(
+    st.integers(0, 2**64 - 1)
+    | st.integers(0, 64).flatmap(lambda n: st.integers(2**n - 2, 2**n + 1)),
+    st.sampled_from([int, Drawn]),
+)
+def test_every_bit_of_a_value_counts(value: int, kind: type[int]) -> None:
+    """However many digits Python keeps a number in, a match picks by all of them, as it says of 997
+    targets of one weight; what has no 64 bits is refused."""
+    arguments = ("/", "h", "GET", None)
+    if not 0 <= value < 2**64:
+        with pytest.raises(OverflowError):
+            NUMBERED.route(*arguments, value=kind(value))
+        return
+    for match in (
+        NUMBERED.route(*arguments, value=kind(value)),
+        NUMBERED.route(*arguments, kind(value)),
+    ):
+        assert match is not None
+        assert match.target == str(value % 997)
+
+
+NUMBERED = RouteTable([Rule("r", targets=[(str(n), 1) for n in range(997)])])
+
+
 def test_a_rule_without_targets_has_nothing_to_pick() -> None:
     """It matches, but a pick from it is an error."""
     table = RouteTable([Rule("r")])

@@ -116,8 +116,8 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
 
     /// What went wrong while reading, if anything did.
     #[inline]
-    pub fn check(&mut self) -> PyResult<()> {
-        self.seen.take().and_then(|seen| seen.error.into_inner()).map_or(Ok(()), Err)
+    pub fn check(self) -> PyResult<()> {
+        self.seen.into_inner().and_then(|seen| seen.error.into_inner()).map_or(Ok(()), Err)
     }
 
     /// The answer, or what it is when reading went wrong.

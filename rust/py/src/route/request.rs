@@ -67,7 +67,7 @@ impl Arguments<'_, '_> {
         };
         let answer = answer(&request);
         match headers {
-            Some(mut headers) => headers.check().map(|()| answer),
+            Some(headers) => headers.check().map(|()| answer),
             None => Ok(answer),
         }
     }

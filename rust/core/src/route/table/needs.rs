@@ -284,12 +284,12 @@ impl AllNeeds {
     /// The values that a rule which needs this asks for, if but for methods it asks for nothing else.
     #[inline]
     pub(super) fn values_of(&self, needs: Needs) -> Option<AskedValues<'_>> {
-        (needs.values != NONE).then(|| self.values.asked(needs.values, needs.count))
+        self.values.asked(needs.values, needs.count)
     }
 
     /// The value that this condition asks for, if it asks for one.
     pub(super) fn value_of(&self, condition: &Condition) -> Option<AskedValues<'_>> {
-        (condition.value != NONE).then(|| self.values.asked(condition.value, 1))
+        self.values.asked(condition.value, 1)
     }
 
     /// Whether nothing is left to ask when the conditions in `skip` are known to hold.

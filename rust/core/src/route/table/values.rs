@@ -41,11 +41,11 @@ impl Values {
         Some(place)
     }
 
-    /// So many of them, from the place of the first one on.
+    /// So many of them, from the place of the first one on, if there is one.
     #[inline]
-    pub(super) fn asked(&self, first: u32, count: u16) -> AskedValues<'_> {
-        let list = self.list.get(first as usize..first as usize + usize::from(count));
-        AskedValues { values: self, rest: list.unwrap_or_default().iter() }
+    pub(super) fn asked(&self, first: u32, count: u16) -> Option<AskedValues<'_>> {
+        let list = self.list.get(first as usize..first as usize + usize::from(count))?;
+        Some(AskedValues { values: self, rest: list.iter() })
     }
 
     pub(super) fn size_bytes(&self) -> usize {
@@ -118,7 +118,7 @@ mod tests {
             let places: Vec<u32> =
                 kept.iter().map(|(number, value)| values.add(*number, value.as_bytes()).unwrap()).collect();
             let from = from % kept.len();
-            let asked = values.asked(places[from], u16::try_from(kept.len() - from).unwrap());
+            let asked = values.asked(places[from], u16::try_from(kept.len() - from).unwrap()).unwrap();
             prop_assert_eq!(asked.clone().count(), kept.len() - from);
             for (asked, (number, value)) in asked.zip(&kept[from..]) {
                 prop_assert_eq!(asked.number(), *number);

@@ -6,6 +6,7 @@
 mod dict;
 mod late;
 mod many;
+mod number;
 mod read;
 
 pub use dict::{Name, have_items};
@@ -16,6 +17,7 @@ pub use read::utf8_of;
 use super::headers::PyHeaders;
 use super::matched::Match;
 use super::table::RouteTable;
+use number::{are_usual, number};
 use pyo3::exceptions::{PySystemError, PyTypeError};
 use pyo3::ffi::{self, PyObject};
 use pyo3::intern;
@@ -23,7 +25,7 @@ use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyString, PyType};
-use read::{length, number, present, utf8};
+use read::{length, present, utf8};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use trimtab_core::route::{NoHeaders, Request};
@@ -38,6 +40,9 @@ const ASKED: usize = 4;
 const VALUE: usize = 4;
 const WITH_VALUE: usize = 5;
 
+/// The name of the value, as Python has it in calls.
+static VALUE_NAME: PyOnceLock<Py<PyString>> = PyOnceLock::new();
+
 /// Arguments of a call and `self` fit into so much: more than any correct call has.
 const MOST: usize = 16;
 
@@ -47,7 +52,11 @@ type Entry = unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, isize, *m
 pub fn install(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<RouteTable>();
     put(&class, "match", &GENERAL[MATCH], match_entry)?;
-    put(&class, "route", &GENERAL[ROUTE], route_entry)
+    if are_usual(py)? {
+        VALUE_NAME.get_or_init(py, || PyString::intern(py, "value").unbind());
+        put(&class, "route", &GENERAL[ROUTE], route_entry)?;
+    }
+    Ok(())
 }
 
 fn put(
@@ -118,12 +127,14 @@ unsafe extern "C" fn route_entry(
         let (value, rank) = unsafe {
             let [path, host, method, headers, value] =
                 arguments::<WITH_VALUE>(table.py(), args, count, names)?;
+            let asked = [path, host, method, headers];
+            let rank = rank(table.get(), asked, |request| table.get().find(request))?;
+            // Read where it is used: there is no room to keep it meanwhile.
             let value = match present(value) {
                 Some(value) => Some(number(value)?),
                 None => None,
             };
-            let asked = [path, host, method, headers];
-            (value, rank(table.get(), asked, |request| table.get().find(request))?)
+            (value, rank)
         };
         Some(rank.and_then(|rank| table.get().picked(table.py(), rank, value).map_err(raise(table.py()))))
     });
@@ -182,10 +193,9 @@ unsafe fn arguments<const N: usize>(
 /// As for `match_entry`.
 #[inline]
 unsafe fn is_value_alone(py: Python<'_>, names: *mut PyObject) -> bool {
+    let is_value = |name: *mut PyObject| VALUE_NAME.get(py).is_some_and(|value| value.as_ptr() == name);
     // SAFETY: a tuple of interned names, of which one that is equal is the same.
-    unsafe {
-        ffi::PyTuple_GET_SIZE(names) == 1 && ffi::PyTuple_GET_ITEM(names, 0) == intern!(py, "value").as_ptr()
-    }
+    unsafe { ffi::PyTuple_GET_SIZE(names) == 1 && is_value(ffi::PyTuple_GET_ITEM(names, 0)) }
 }
 
 /// Puts arguments that are given by name in their places.
@@ -315,7 +325,7 @@ unsafe fn rank(
         let Some(headers) = present(headers) else { return Some(Ok(find(&request(&NoHeaders)))) };
         let headers = Borrowed::from_ptr(Python::assume_attached(), headers);
         let py = headers.py();
-        let mut headers = match PyHeaders::of(&headers, table.header_names()) {
+        let headers = match PyHeaders::of(&headers, table.header_names()) {
             Ok(headers) => headers,
             Err(error) => return Some(Err(raised(py, error))),
         };

@@ -2,7 +2,6 @@
 
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use std::ffi::{c_int, c_long};
 use std::hint::assert_unchecked;
 
 /// A length as Python has it.
@@ -80,30 +79,4 @@ unsafe fn encoded<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 pub fn utf8_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     // SAFETY: the object lives as long as the text.
     unsafe { utf8(object.as_ptr()) }
-}
-
-/// A whole number of 64 bits.
-///
-/// # Safety
-/// Attached; an object.
-#[inline]
-pub(super) unsafe fn number(object: *mut PyObject) -> Option<u64> {
-    // SAFETY: as promised.
-    unsafe {
-        if ffi::PyLong_Check(object) == 0 {
-            return None;
-        }
-        // The quicker one for all but the largest numbers.
-        let mut overflow: c_int = 0;
-        let number: c_long = ffi::PyLong_AsLongAndOverflow(object, &raw mut overflow);
-        if overflow == 0 {
-            return u64::try_from(number).ok();
-        }
-        let number = ffi::PyLong_AsUnsignedLongLong(object);
-        if number == u64::MAX && !ffi::PyErr_Occurred().is_null() {
-            ffi::PyErr_Clear();
-            return None;
-        }
-        Some(number)
-    }
 }
