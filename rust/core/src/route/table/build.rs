@@ -81,8 +81,11 @@ impl<'r> Builder<'r> {
             folded_inside: self.inside(keys.folded_inside, true)?,
             rest: self.bucket(keys.rest)?,
             has_others: false,
+            has_more: false,
         };
         index.has_others = index.others().iter().any(|other| *other != NONE);
+        index.has_more =
+            index.has_others || [index.exact, index.starts, index.forward].iter().any(|other| *other != NONE);
         self.out.indexes.push(index);
         number(self.out.indexes.len() - 1)
     }

@@ -134,7 +134,7 @@ pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
 
 /// Whether two texts are the same. Keys are short: the first and the last bytes, as many of them as
 /// are compared at once, are mostly all of one.
-#[inline(never)]
+#[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;

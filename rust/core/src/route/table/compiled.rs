@@ -38,6 +38,8 @@ pub(super) struct Index {
     pub rest: u32,
     /// Whether there is any of the `others`.
     pub has_others: bool,
+    /// Whether there is anything but a tree of templates.
+    pub has_more: bool,
 }
 
 impl Index {

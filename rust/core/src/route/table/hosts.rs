@@ -119,10 +119,16 @@ impl HostIndex {
         Ok(())
     }
 
+    /// The only whole host, if it is this one.
     #[inline]
+    fn only(&self, host: &[u8]) -> Option<u32> {
+        let (only, place) = self.only.as_ref()?;
+        same(host, only).then_some(*place)
+    }
+
     fn exact(&self, host: &[u8]) -> Option<u32> {
         if let Some((only, place)) = &self.only {
-            return Some(*place).filter(|_| same(host, only) || eq_folded(host, only));
+            return Some(*place).filter(|_| eq_folded(host, only));
         }
         if self.parts.exact.is_empty() {
             return None;
@@ -150,7 +156,13 @@ impl HostIndex {
     }
 
     /// The best pattern for `host`: the exact one, the longest suffix, the longest prefix, any.
+    #[inline]
     pub(super) fn best(&self, host: &[u8]) -> Option<u32> {
+        self.only(host).or_else(|| self.best_of_all(host))
+    }
+
+    #[inline(never)]
+    fn best_of_all(&self, host: &[u8]) -> Option<u32> {
         if let Some(place) = self.exact(host) {
             return Some(place);
         }

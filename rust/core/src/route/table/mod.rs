@@ -6,7 +6,7 @@ mod build;
 pub(crate) mod bytes;
 mod compiled;
 mod exact;
-
+mod first;
 mod hosts;
 mod inside;
 mod limits;
@@ -70,7 +70,8 @@ pub struct RouteTable {
     ignore_port: bool,
     /// What each pattern leads to.
     served: Chunked<Served>,
-    shards: Chunked<Arc<Shard>>,
+    /// The shard that was made last: a host that is new goes there while there is room.
+    newest: Arc<Shard>,
     /// The rules by their numbers.
     rules: Chunked<Option<Numbered>>,
     /// The numbers below the highest that no rule has, ascending.
@@ -85,7 +86,6 @@ pub struct RouteTable {
 #[derive(Debug, Clone, Copy)]
 pub struct HostRules<'t> {
     served: &'t Served,
-    shard: &'t Shard,
 }
 
 /// A rule, and how many host patterns lead to it.
@@ -121,7 +121,7 @@ impl RouteTable {
         names.finish(seed).ok_or(TooLarge::Places)?;
         let names = Arc::new(names);
         let patterns: Arc<[HostPattern]> = hosts.iter().map(|(pattern, _)| pattern.clone()).collect();
-        let (served, shards) = Self::compile(&rules, hosts, &names, seed)?;
+        let (served, newest) = Self::compile(&rules, hosts, &names, seed)?;
         let mut counts = vec![0_u32; rules.len()];
         for rank in hosts.iter().flat_map(|(_, ranks)| ranks) {
             if let Some(count) = counts.get_mut(*rank as usize) {
@@ -136,7 +136,7 @@ impl RouteTable {
             mode: hosts.mode(),
             ignore_port: hosts.ignores_port(),
             served,
-            shards,
+            newest,
             rules: numbered.collect(),
             free: Vec::new(),
             names,
@@ -151,7 +151,7 @@ impl RouteTable {
         hosts: &VirtualHosts,
         names: &Arc<Names>,
         seed: u64,
-    ) -> Result<(Chunked<Served>, Chunked<Arc<Shard>>), TooLarge> {
+    ) -> Result<(Chunked<Served>, Arc<Shard>), TooLarge> {
         let mut lists: Vec<&[u32]> = Vec::new();
         let mut known: BTreeMap<&[u32], usize> = BTreeMap::new();
         let mut leads_to = Vec::new();
@@ -161,7 +161,7 @@ impl RouteTable {
                 lists.len() - 1
             }));
         }
-        let (mut served, mut shards) = (Vec::with_capacity(lists.len()), Vec::new());
+        let (mut served, mut newest) = (Vec::with_capacity(lists.len()), Arc::default());
         let mut left = lists.as_slice();
         while !left.is_empty() {
             let mut count = 0;
@@ -173,17 +173,12 @@ impl RouteTable {
             let of_list =
                 |list: &&[u32]| list.iter().filter_map(|rank| rules.get(*rank as usize)).cloned().collect();
             let (shard, listed) = Shard::new(now.iter().map(of_list).collect(), names, seed)?;
-            let place = number(shards.len())?;
-            served.extend(
-                now.iter().zip(listed).map(|(ranks, listed)| Served::new(place, listed, Numbers::of(ranks))),
-            );
-            shards.push(Arc::new(shard));
+            newest = Arc::new(shard);
+            let of = |(ranks, listed): (&&[u32], _)| Served::new(newest.clone(), listed, Numbers::of(ranks));
+            served.extend(now.iter().zip(listed).map(of));
             left = later;
         }
-        Ok((
-            leads_to.iter().filter_map(|list| served.get(*list)).cloned().collect(),
-            shards.into_iter().collect(),
-        ))
+        Ok((leads_to.iter().filter_map(|list| served.get(*list)).cloned().collect(), newest))
     }
 
     /// The rules with their numbers. In a table that was built at once the numbers are those of the
@@ -276,7 +271,8 @@ impl RouteTable {
         self.find_target(request, Target::split(request.target)?)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "what is spared is a call, and the target written to memory")]
+    #[inline(always)]
     fn find_target(&self, request: &Request<'_>, target: Target<'_>) -> Option<u32> {
         let host = if self.ignore_port { without_port(request.host) } else { request.host };
         if self.mode == HostMode::Best {
@@ -299,8 +295,7 @@ impl RouteTable {
 
     #[inline]
     fn rules_at(&self, place: u32) -> Option<HostRules<'_>> {
-        let served = self.served.get(place as usize)?;
-        Some(HostRules { served, shard: self.shards.get(served.shard as usize)? })
+        self.served.get(place as usize).map(|served| HostRules { served })
     }
 
     /// The same rules as a list: the rank of a rule in it is its place in [`RouteTable::rules`].
@@ -325,10 +320,13 @@ impl RouteTable {
     #[must_use]
     pub fn size_bytes(&self) -> usize {
         let numbers: usize = self.served.iter().map(Served::size_bytes).sum();
+        // Hosts share shards.
+        let shards: BTreeMap<_, _> =
+            self.served.iter().map(|served| (Arc::as_ptr(&served.shard), &served.shard)).collect();
         self.hosts.size_bytes()
             + size_of_val(&*self.patterns)
             + numbers
-            + self.shards.iter().map(|shard| shard.size_bytes()).sum::<usize>()
+            + shards.values().map(|shard| shard.size_bytes()).sum::<usize>()
             + self.rules.len() * size_of::<Option<Numbered>>()
     }
 }
@@ -340,10 +338,12 @@ impl HostRules<'_> {
         self.search(request, Target::split(request.target)?, NONE)
     }
 
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as for `RouteTable::find_target`")]
+    #[inline(always)]
     fn search(self, request: &Request<'_>, target: Target<'_>, bound: u32) -> Option<u32> {
-        let Self { served, shard } = self;
+        let Self { served } = self;
         let bound = if bound == NONE { NONE } else { served.place_of(bound) };
-        shard.find(served.listed.index, request, target, bound).and_then(|place| served.number(place))
+        let found = served.shard.find(served.listed.index, request, target, bound);
+        found.and_then(|place| served.number(place))
     }
 }

@@ -1,7 +1,7 @@
 //! What a rule asks besides the text that it is found by, in the order of what it costs to ask.
 
 use super::bytes::NONE;
-use super::methods::{OTHER_BITS, method_place};
+use super::methods::{OTHER_BITS, method_bit};
 use super::names::Names;
 use super::values::{AskedValues, Values};
 use crate::route::{HeaderMatch, HeaderTest, QueryMatch, QueryTest, Rule, TextKind, TextMatch};
@@ -254,13 +254,16 @@ impl AllNeeds {
     /// The bit of a method; none for one that no rule names by a bit.
     #[inline]
     pub(super) fn method_bit(&self, method: &[u8]) -> u16 {
-        method_place(method).or_else(|| self.other_place(method)).map_or(0, |place| 1 << place)
+        match method_bit(method) {
+            0 => self.other_bit(method),
+            bit => bit,
+        }
     }
 
     #[inline(never)]
-    fn other_place(&self, method: &[u8]) -> Option<u8> {
+    fn other_bit(&self, method: &[u8]) -> u16 {
         let other = self.other_methods.iter().position(|other| other.as_bytes() == method);
-        OTHER_BITS.get(other?).copied()
+        other.and_then(|other| OTHER_BITS.get(other)).map_or(0, |place| 1 << place)
     }
 
     #[inline]

@@ -54,10 +54,25 @@ impl<'t, 'r> Search<'t, 'r> {
         self.best
     }
 
-    /// Looks the path up in an index.
-    pub(super) fn path(&mut self, index: u32) {
+    /// Goes on for rules that are better than `best`.
+    pub(super) fn improve(&mut self, best: u32) {
+        self.best = best;
+    }
+
+    /// Looks the path up in all of an index but its tree of templates.
+    pub(super) fn path_beside_segments(&mut self, index: &Index) {
+        self.within_path().beside_segments(index);
+    }
+
+    /// Tries the rules of a bucket to which the whole path led.
+    pub(super) fn path_bucket(&mut self, bucket: u32) {
+        let end = self.probe.target.path.len();
+        self.within_path().bucket(bucket, end, 0);
+    }
+
+    fn within_path(&mut self) -> Within<'_, 't, 'r, 'r> {
         let text = self.probe.target.path;
-        Within { search: self, text, path: None }.index(index);
+        Within { search: self, text, path: None }
     }
 }
 
@@ -68,16 +83,19 @@ impl Within<'_, '_, '_, '_> {
         else {
             return;
         };
-        let text = self.text;
+        if index.segments != NONE {
+            parts.segments.walk(index.segments, self.text, slashes(self.text), self);
+        }
+        self.beside_segments(index);
+    }
+
+    /// Looks the text up in all of an index but its tree of templates.
+    fn beside_segments(&mut self, index: &Index) {
+        let (parts, text) = (self.search.parts, self.text);
         if index.exact != NONE
             && let Some(found) = parts.exact.find_text::<false>(index.exact, text)
         {
             self.found(&found, text.len());
-        }
-        if index.segments != NONE {
-            let is_path = self.path.is_none();
-            let slashes = if is_path { self.search.probe.target.slashes } else { slashes(text) };
-            parts.segments.walk(index.segments, text, slashes, self);
         }
         if index.starts != NONE {
             self.starts(index);

@@ -4,57 +4,60 @@
 //! knows, and one by anything that is not empty. The better of both is taken first; where nothing is
 //! better than what was found no way is taken.
 
-use super::bytes::{NONE, same};
+use super::bytes::same;
 use super::exact::{Found, Plain};
 use super::segments::{Cursor, Key, Segments};
-use super::units::{Fan, Unit, Units};
+use super::units::{Fan, NOWHERE, Step, Unit, Units};
 use std::ops::Range;
 
-/// Where a template ends.
+/// Where a template ends. The lower bit says whether one does where the text ends, the other whether
+/// one does where the text goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum End {
     /// With the text.
-    Text,
-    /// With a segment, and anything may follow.
-    Segment,
+    Text = 1,
     /// With the slash after a segment, and anything may follow.
-    Slash,
+    Slash = 2,
+    /// With a segment, and anything may follow.
+    Segment = 3,
 }
 
 impl End {
     /// Whether a template that has led so far ends here, where the text does or goes on.
     #[inline]
     fn is_here(self, is_end: bool) -> bool {
-        match self {
-            Self::Text => is_end,
-            Self::Segment => true,
-            Self::Slash => !is_end,
-        }
+        is_here(self as u32, is_end)
     }
 }
 
-/// What ends at a step: a place in their list, or of the only one how it ends, and its methods.
+#[inline]
+fn is_here(end: u32, is_end: bool) -> bool {
+    end & if is_end { 1 } else { 2 } != 0
+}
+
+/// What ends at a step: nothing; places behind each other in their list, this one being the first; or, of
+/// the only one, how it ends, and its methods. Its highest bits say which, and whether anything ends
+/// where the text goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ends(u32);
 
 impl Ends {
-    /// From here on it is the only one, but for `NONE`. No list has as many places.
-    const ONLY: u32 = 0xFFFC_0000;
+    const ONLY: u32 = 1 << 31;
+    const BEFORE: u32 = 1 << 30;
 
     fn only(end: End, methods: u16) -> Self {
-        Self(Self::ONLY | (end as u32) << 16 | u32::from(methods))
+        Self(Self::ONLY | Self::before(end) | (end as u32) << 16 | u32::from(methods))
+    }
+
+    fn before(end: End) -> u32 {
+        if is_here(end as u32, false) { Self::BEFORE } else { 0 }
     }
 
     /// The methods of the only one, and whether it ends as the text does.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "the methods are in the lower half")]
     fn of_only(self, is_end: bool) -> Option<(u16, bool)> {
-        let end = match (self.0 >> 16) & 3 {
-            0 => End::Text,
-            1 => End::Segment,
-            _ => End::Slash,
-        };
-        (self.0 >= Self::ONLY).then(|| (self.0 as u16, end.is_here(is_end)))
+        (self.0 >= Self::ONLY).then(|| (self.0 as u16, is_here(self.0 >> 16, is_end)))
     }
 }
 
@@ -79,11 +82,12 @@ pub(super) trait Walker {
     fn found(&mut self, found: &Found);
 }
 
-/// Ways that lead on from a step: where any segment does, and those that are known.
+/// Ways that lead on from a step: where any segment does, zero if it leads nowhere, and those that are
+/// known.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ways {
     pub open: u32,
-    pub closed: u32,
+    pub closed: Fan,
 }
 
 /// All trees of a table.
@@ -107,68 +111,77 @@ impl SegmentTrees {
     }
 
     /// From a step on, to which a text has led up to `cursor`.
+    #[expect(clippy::inline_always, reason = "most texts take one way, for which a call is a tenth of it")]
+    #[inline(always)]
     fn walk_on(&self, step: &Unit, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
         let (mut step, mut cursor) = (step, cursor);
         while step.min_rank() < walker.bound() {
             let is_end = segments.is_end(cursor);
-            if step.ended() != NONE {
-                let ended = Ends(step.ended());
-                if let Some((methods, ends)) = ended.of_only(is_end) {
-                    if ends {
-                        walker.plain(step.min_rank(), methods);
-                    }
+            if is_end || step.ended() & Ends::BEFORE != 0 {
+                self.end(step, is_end, walker);
+                if is_end {
                     return;
                 }
-                self.end(ended, is_end, walker);
-            }
-            if is_end {
-                return;
             }
             let (segment, next) = segments.next(cursor);
             cursor = next;
+            let open = if segment.is_empty() { 0 } else { step.open() };
+            let open = self.units.step(open).unwrap_or(&NOWHERE);
+            if step.closed().is_none() {
+                step = open;
+                continue;
+            }
             let closed = self.closed(step.closed(), segments, &segment);
-            let open = if segment.is_empty() { NONE } else { step.open() };
-            step = match (closed, self.units.step(open)) {
-                (Some(closed), Some(open)) => {
-                    let closed_first = closed.min_rank() < open.min_rank();
-                    let (better, other) = if closed_first { (closed, open) } else { (open, closed) };
-                    self.walk_on(better, segments, cursor, walker);
-                    other
-                }
-                (Some(only), None) | (None, Some(only)) => only,
-                (None, None) => return,
+            let closed_first = closed.min_rank() < open.min_rank();
+            let (better, other) = if closed_first { (closed, open) } else { (open, closed) };
+            step = if other.min_rank() < walker.bound() {
+                self.walk_apart(better, segments, cursor, walker);
+                other
+            } else {
+                better
             };
         }
     }
 
+    /// The same where another way is taken afterwards.
+    #[inline(never)]
+    fn walk_apart(&self, step: &Unit, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
+        self.walk_on(step, segments, cursor, walker);
+    }
+
     /// Where a segment leads as the one that it is.
-    #[inline]
-    fn closed(&self, closed: u32, segments: &Segments<'_>, segment: &Range<usize>) -> Option<&Unit> {
-        if closed == NONE {
-            return None;
-        }
+    #[expect(clippy::inline_always, reason = "as for `walk_on`")]
+    #[inline(always)]
+    fn closed(&self, fan: Fan, segments: &Segments<'_>, segment: &Range<usize>) -> &Unit {
         match segments.short_key(segment) {
-            Some(key) => self.units.find(closed, || key.hash(self.seed), |known| known == key),
-            None => self.long(closed, segments.get(segment.clone())),
+            Some(key) => self.units.find(fan, key.hash(self.seed), |known| known == key),
+            None => self.long(fan, segments.get(segment.clone())),
         }
     }
 
     /// The same for a segment that is too long for a key.
     #[inline(never)]
-    fn long(&self, closed: u32, segment: &[u8]) -> Option<&Unit> {
+    fn long(&self, fan: Fan, segment: &[u8]) -> &Unit {
         let key = Key::long(segment, self.seed);
         let is = |known: Key| {
             let bytes = known.bytes(key).and_then(|bytes| self.texts.get(bytes));
             bytes.is_some_and(|bytes| same(bytes, segment))
         };
-        self.units.find(closed, || key.hash(self.seed), is)
+        self.units.find(fan, key.hash(self.seed), is)
     }
 
     /// Tells what ends at a step, if it is where the text ends, or goes on, too.
     #[inline]
-    fn end(&self, ended: Ends, is_end: bool, walker: &mut impl Walker) {
-        let Ends(mut next) = ended;
-        while let Some(ended) = self.ended.get(next as usize) {
+    fn end(&self, step: &Unit, is_end: bool, walker: &mut impl Walker) {
+        let ends = Ends(step.ended());
+        if let Some((methods, is_here)) = ends.of_only(is_end) {
+            if is_here {
+                walker.plain(step.min_rank(), methods);
+            }
+            return;
+        }
+        let mut next = ends.0 & !Ends::BEFORE;
+        while let Some(ended) = next.checked_sub(1).and_then(|place| self.ended.get(place as usize)) {
             if ended.end.is_here(is_end) {
                 walker.found(&ended.found);
             }
@@ -201,15 +214,14 @@ impl SegmentTrees {
         self.units.add_step()
     }
 
-    /// Room for so many segments that lead on, if there are several. `None` when there are too many.
-    #[expect(clippy::option_option, reason = "whether there is room, and whether it is needed")]
-    pub(super) fn add_fan(&mut self, segments: usize) -> Option<Option<Fan>> {
-        if segments > 1 { self.units.add_fan(segments).map(Some) } else { Some(None) }
+    /// Room for segments of these keys, which lead on from one step. `None` when there are too many.
+    pub(super) fn add_fan(&mut self, keys: &[Key]) -> Option<Fan> {
+        self.units.add_fan(&keys.iter().map(|key| key.hash(self.seed)).collect::<Vec<_>>())
     }
 
     /// A new step to which a segment leads, which must not be there yet. `None` when there are too many,
     /// or too many texts.
-    pub(super) fn lead(&mut self, fan: Option<Fan>, key: Key, segment: &[u8]) -> Option<u32> {
+    pub(super) fn lead(&mut self, fan: Fan, key: Key, segment: &[u8]) -> Option<u32> {
         let known = if key.is_long() { key.at(self.texts.len(), segment.len())? } else { key };
         if key.is_long() {
             self.texts.extend_from_slice(segment);
@@ -221,19 +233,20 @@ impl SegmentTrees {
     pub(super) fn set(&mut self, step: u32, min_rank: u32, ways: Ways, ended: &[Ended]) -> Option<()> {
         let Ways { open, closed } = ways;
         if let [Ended { found, end, .. }] = ended
-            && (open, closed) == (NONE, NONE)
+            && (open, closed) == (0, Fan::NONE)
             && let Some(Plain { rank, methods }) = found.only()
         {
-            let Ends(only) = Ends::only(*end, methods);
-            self.units.set_step(step, [rank, only, open, closed]);
+            let Ends(ended) = Ends::only(*end, methods);
+            self.units.set_step(step, Step { min_rank: rank, ended, open, closed });
             return Some(());
         }
-        let mut next = NONE;
+        let mut next = 0;
         for one in ended {
             self.ended.push(Ended { next, ..*one });
-            next = u32::try_from(self.ended.len() - 1).ok().filter(|place| *place < Ends::ONLY)?;
+            next = u32::try_from(self.ended.len()).ok().filter(|place| *place < Ends::BEFORE)?;
         }
-        self.units.set_step(step, [min_rank, next, open, closed]);
+        let before = ended.iter().fold(0, |before, one| before | Ends::before(one.end));
+        self.units.set_step(step, Step { min_rank, ended: next | before, open, closed });
         Some(())
     }
 

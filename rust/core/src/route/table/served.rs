@@ -1,13 +1,13 @@
 //! What a host pattern leads to: rules in a shard, and the numbers that they have in the table.
 
 use super::bytes::NONE;
-use super::shard::Listed;
+use super::shard::{Listed, Shard};
 use std::sync::Arc;
 
 /// The rules of a host.
 #[derive(Debug, Clone)]
 pub(super) struct Served {
-    pub shard: u32,
+    pub shard: Arc<Shard>,
     pub listed: Listed,
     pub numbers: Numbers,
 }
@@ -51,11 +51,16 @@ impl Numbers {
 impl Served {
     /// No rules, nowhere yet.
     pub(super) fn nothing() -> Self {
-        Self::new(NONE, Listed { index: NONE, first: 0 }, Numbers::Row(0, 0))
+        Self::new(Arc::default(), Listed { index: NONE, first: 0 }, Numbers::Row(0, 0))
     }
 
-    pub(super) fn new(shard: u32, listed: Listed, numbers: Numbers) -> Self {
+    pub(super) fn new(shard: Arc<Shard>, listed: Listed, numbers: Numbers) -> Self {
         Self { shard, listed, numbers }
+    }
+
+    /// Whether it is nowhere yet.
+    pub(super) fn is_nowhere(&self) -> bool {
+        self.listed.index == NONE
     }
 
     /// The number of the rule at this place of the shard.

@@ -5,11 +5,10 @@ use super::bucket::Item;
 use super::build::Builder;
 use super::bytes::NONE;
 use super::compiled::Compiled;
+use super::first;
 use super::limits::{TooLarge, number};
 use super::names::Names;
 use super::needs::AllNeeds;
-use super::probe::Probe;
-use super::search::Search;
 use super::target::Target;
 use crate::route::Rule;
 use crate::route::request::Request;
@@ -67,10 +66,8 @@ impl Shard {
         target: Target<'_>,
         bound: u32,
     ) -> Option<u32> {
-        let probe = Probe::new(&self.compiled.needs, request, target);
-        let mut search = Search::new(&self.compiled.parts, probe, bound);
-        search.path(index);
-        Some(search.best()).filter(|best| *best != bound && *best != NONE)
+        let best = first::find(&self.compiled, index, request, target, bound);
+        Some(best).filter(|best| *best != bound && *best != NONE)
     }
 
     /// The memory that it takes beside its rules, in bytes.

@@ -39,28 +39,33 @@ pub(super) fn slashes(text: &[u8]) -> u64 {
 #[expect(clippy::inline_always, reason = "a call costs as much as to look at a short path")]
 #[inline(always)]
 fn scan(text: &[u8]) -> (u64, bool) {
-    let (mut slashes, mut marks) = (0, u8x16::ZERO);
-    let mut see = |block: [u8; 16], place: usize| {
-        let block = u8x16::new(block);
-        let is = |byte| block.simd_eq(u8x16::splat(byte));
-        marks |= is(b'?') | is(b'#');
-        if place < 64 {
-            slashes |= u64::from(is(b'/').to_bitmask()) << place;
-        }
+    let Some((first, last)) = text.first_chunk().zip(text.last_chunk()) else {
+        let (slashes, marks) = see(short(text).to_le_bytes());
+        return (slashes, marks.to_bitmask() == 0);
     };
-    let (mut rest, mut place) = (text, 0);
-    while let Some((block, after)) = rest.split_first_chunk() {
-        see(*block, place);
-        (rest, place) = (after, place + 16);
-    }
-    if !rest.is_empty() {
-        match text.last_chunk() {
-            // Some of these bytes are seen again.
-            Some(block) => see(*block, text.len() - 16),
-            None => see(short(text).to_le_bytes(), 0),
-        }
+    let (mut slashes, mut marks) = see(*first);
+    let end = text.len() - 16;
+    let mut also = |place: usize| {
+        let place = place.min(end);
+        // Bytes that are seen again are seen the same.
+        let (some, marked) = see(*text.get(place..).and_then(<[u8]>::first_chunk).unwrap_or(last));
+        marks |= marked;
+        some << (place % 64)
+    };
+    // The same steps for each usual length, since lengths cannot be foreseen.
+    slashes |= also(16) | also(32) | also(48);
+    for place in (64..end + 16).step_by(16) {
+        also(place);
     }
     (slashes, marks.to_bitmask() == 0)
+}
+
+/// Which of these bytes are slashes, and which are `?` or `#`.
+#[inline]
+fn see(block: [u8; 16]) -> (u64, u8x16) {
+    let block = u8x16::new(block);
+    let is = |byte| block.simd_eq(u8x16::splat(byte));
+    (u64::from(is(b'/').to_bitmask()), is(b'?') | is(b'#'))
 }
 
 /// Fewer than sixteen bytes, zeros behind them.

@@ -193,19 +193,18 @@ impl<'r> Builder<'r> {
         leaves.sort_unstable_by_key(|leaf| leaf.next(depth));
         let (ended, on) = leaves.split_at_mut(leaves.partition_point(|leaf| leaf.rest.is_none()));
         let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
-        let (fan, mut ways) = (self.fan(closed)?, Ways { open: NONE, closed: NONE });
+        let mut ways = Ways { open: 0, closed: self.fan(closed)? };
         if !open.is_empty() {
             skip(open, OPEN);
             ways.open = self.out.segments.add_step().ok_or(TooLarge::Places)?;
             self.fill_step(ways.open, open, depth + 1)?;
         }
         for group in closed.chunk_by_mut(alike) {
-            let only = self.lead(fan, group, depth)?;
-            ways.closed = fan.map_or(only, Fan::packed);
+            self.lead(ways.closed, group, depth)?;
         }
         let ended = match ended {
             [Leaf { template: Template { end, item, .. }, .. }] => {
-                &[Ended { found: self.known_alone(*item)?, end: *end, next: NONE }][..]
+                &[Ended { found: self.known_alone(*item)?, end: *end, next: 0 }][..]
             }
             several => &self.ended(several)?,
         };
@@ -220,31 +219,32 @@ impl<'r> Builder<'r> {
             let mut items: Vec<_> = of_end.map(|template| template.item).collect();
             if !items.is_empty() {
                 items.sort_unstable_by_key(|item| item.rank);
-                ended.push(Ended { found: self.known(items)?, end, next: NONE });
+                ended.push(Ended { found: self.known(items)?, end, next: 0 });
             }
         }
         Ok(ended)
     }
 
     /// Puts these, none of which goes on with an open segment, in the order of how they go on, and makes
-    /// room for as many ways, if they are several.
-    fn fan(&mut self, leaves: &mut [Leaf<'_>]) -> Result<Option<Fan>, TooLarge> {
+    /// room for as many ways.
+    fn fan(&mut self, leaves: &mut [Leaf<'_>]) -> Result<Fan, TooLarge> {
         for leaf in leaves.iter_mut() {
             leaf.key = self.out.segments.key(leaf.segment());
         }
         leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.long().cmp(&b.long())));
-        self.out.segments.add_fan(leaves.chunk_by(alike).count()).ok_or(TooLarge::Places)
+        let keys: Vec<_> =
+            leaves.chunk_by(alike).filter_map(|group| group.first()).map(|leaf| leaf.key).collect();
+        self.out.segments.add_fan(&keys).ok_or(TooLarge::Places)
     }
 
-    /// The step to which the segment leads with which all of these go on.
-    fn lead(&mut self, fan: Option<Fan>, group: &mut [Leaf<'_>], depth: usize) -> Result<u32, TooLarge> {
+    /// Fills the step to which the segment leads with which all of these go on.
+    fn lead(&mut self, fan: Fan, group: &mut [Leaf<'_>], depth: usize) -> Result<(), TooLarge> {
         let Some((key, segment)) = group.first().map(|leaf| (leaf.key, leaf.segment())) else {
-            return Ok(NONE);
+            return Ok(());
         };
         let step = self.out.segments.lead(fan, key, segment).ok_or(TooLarge::Places)?;
         skip(group, segment.len());
-        self.fill_step(step, group, depth + 1)?;
-        Ok(step)
+        self.fill_step(step, group, depth + 1)
     }
 }
 

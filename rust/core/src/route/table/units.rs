@@ -1,10 +1,12 @@
 //! What trees of segments are made of: steps and what leads to them, in pieces of one size.
 //!
-//! A unit is a step with the key that leads to it. Where a few keys lead on they are a table, with the
-//! steps themselves at the places of their hashes: one read finds one. Where many do, most of such a
-//! table would lie far from the processor; then a unit is a group of six tags and of the places to
-//! which they lead. What leads on from a step comes behind it, in the order in which a tree is walked,
-//! so that one piece of memory may answer for several steps.
+//! A unit is a step with the key that leads to it. What leads on from a step by a known segment is a
+//! fan. That of a few segments is a table in which each has a place of its own, found when the table
+//! was built, so that one read says which one it is, or that it is none. In one of more segments some
+//! share a place, and go on to the next ones. Where very many lead on, most of such a table would lie
+//! far from the processor; then a unit is a group of six tags and of the places to which they lead.
+//! What leads on from a step comes behind it, in the order in which a tree is walked, so that one piece
+//! of memory may answer for several steps.
 
 use super::bytes::{ONES, zeros};
 use super::exact::tag_of;
@@ -16,45 +18,67 @@ fn low(word: u64) -> u32 {
     word as u32
 }
 
-/// Where several keys lead: so many units behind each other, as many as a power of two says.
+/// Where known segments lead: so many units behind each other, as many as a power of two says. Packed
+/// as it stands in a step, with room for the place of another step below it; zero is no fan at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Fan {
-    first: u32,
-    bits: u32,
-    /// Whether the units are groups.
-    grouped: bool,
-}
+pub(super) struct Fan(u64);
 
+/// Places have so many bits.
+const PLACE: u32 = 25;
+/// So many keys get places of their own, in a table that may have to be larger for it.
+const APART: usize = 16;
 /// Of more keys there are groups: a table of them is larger than what a processor has near.
 const FEW: usize = 1024;
 
 impl Fan {
-    /// What is less is the place of a step.
-    const MARK: u32 = 1 << 31;
-    const GROUPED: u32 = 1 << 30;
-    const BITS: u32 = 5;
+    pub(super) const NONE: Self = Self(0);
 
-    /// In one number.
-    pub(super) fn packed(self) -> u32 {
-        Self::MARK | u32::from(self.grouped) << 30 | self.first << Self::BITS | self.bits
+    /// Behind the place of the other step: which bits of a hash count, from the highest on.
+    const SKIPPED: u32 = PLACE;
+    /// Whether no two keys share a place.
+    const APART: u64 = 1 << 31;
+    /// How many bits of a hash do not count, less one.
+    const UNUSED: u32 = 32;
+    /// Whether the units are groups.
+    const GROUPED: u64 = 1 << 38;
+    const FIRST: u32 = 39;
+
+    fn new(first: u32, skipped: u32, bits: u32) -> Self {
+        let fields = u64::from(skipped) << Self::SKIPPED | u64::from(63 - bits) << Self::UNUSED;
+        Self(u64::from(first) << Self::FIRST | fields)
     }
 
     #[inline]
-    fn of(packed: u32) -> Self {
-        let first = (packed & !(Self::MARK | Self::GROUPED)) >> Self::BITS;
-        Self { first, bits: packed & ((1 << Self::BITS) - 1), grouped: packed & Self::GROUPED != 0 }
+    pub(super) fn is_none(self) -> bool {
+        self.0 >> 32 == 0
     }
 
     #[inline]
-    fn units(self) -> usize {
-        1 << self.bits
+    fn is(self, what: u64) -> bool {
+        self.0 & what != 0
     }
 
-    /// The places of the units where a hash is looked for, one after the other: by the bits above the tag.
     #[inline]
+    fn first(self) -> usize {
+        (self.0 >> Self::FIRST) as usize
+    }
+
+    fn bits(self) -> u32 {
+        63 - (low(self.0 >> Self::UNUSED) & 63)
+    }
+
+    /// Where a key of this hash is, counted from the first unit. The shifts take the lower six bits of
+    /// what they are given, so that the fields are not cut out.
+    #[inline]
+    fn slot(self, hash: u64) -> usize {
+        let counting = hash.wrapping_shl(low(self.0 >> Self::SKIPPED)) >> 1;
+        counting.wrapping_shr(low(self.0 >> Self::UNUSED)) as usize
+    }
+
+    /// The places of the units where a hash is looked for, one after the other.
     fn places(self, hash: u64) -> impl Iterator<Item = usize> {
-        let (first, units, start) = (self.first as usize, self.units(), low(hash >> 8) as usize);
-        (start..start + units).map(move |at| first + (at & (units - 1)))
+        let (first, slot, units) = (self.first(), self.slot(hash), 1_usize << self.bits());
+        (slot..slot + units).map(move |at| first + (at & (units - 1)))
     }
 }
 
@@ -69,11 +93,11 @@ const HIGHS: u64 = 0x8080_8080_8080;
 #[repr(align(32))]
 pub(super) struct Unit([u64; 4]);
 
+/// A step that leads nowhere.
+pub(super) static NOWHERE: Unit = Unit([0, 0, u32::MAX as u64, 0]);
+
 impl Unit {
     const EMPTY: Self = Self([0; 4]);
-
-    /// A step that leads nowhere.
-    const NOWHERE: Self = Self([0, 0, u64::MAX, u64::MAX]);
 
     /// The key that leads to this step.
     #[inline]
@@ -82,28 +106,28 @@ impl Unit {
         Key(low, high)
     }
 
-    /// The best rank that this step leads to.
+    /// The best rank that this step leads to; `NONE` when it leads nowhere.
     #[inline]
     pub(super) fn min_rank(&self) -> u32 {
         low(self.0[2])
     }
 
-    /// What ends at this step, `NONE` when nothing does.
+    /// What ends at this step, zero when nothing does.
     #[inline]
     pub(super) fn ended(&self) -> u32 {
         low(self.0[2] >> 32)
     }
 
-    /// The place of the step that any segment leads to.
+    /// The place of the step that any segment leads to, zero when there is none.
     #[inline]
     pub(super) fn open(&self) -> u32 {
-        low(self.0[3])
+        low(self.0[3]) & ((1 << PLACE) - 1)
     }
 
-    /// Where the segments lead that are known here: one place, or a fan.
+    /// Where the segments lead that are known here.
     #[inline]
-    pub(super) fn closed(&self) -> u32 {
-        low(self.0[3] >> 32)
+    pub(super) fn closed(&self) -> Fan {
+        Fan(self.0[3] & (u64::MAX << PLACE))
     }
 
     /// The place at `slot` of a group.
@@ -126,7 +150,16 @@ impl Unit {
     }
 }
 
-/// All units of a table.
+/// What is known of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Step {
+    pub min_rank: u32,
+    pub ended: u32,
+    pub open: u32,
+    pub closed: Fan,
+}
+
+/// All units of a table. The first one is no step, so that its place may stand for none.
 #[derive(Debug, Default)]
 pub(super) struct Units(Vec<Unit>);
 
@@ -141,47 +174,67 @@ impl Units {
         self.0.shrink_to_fit();
     }
 
+    /// Room for so many units. `None` when there are too many.
+    fn add(&mut self, count: usize) -> Option<u32> {
+        if self.0.is_empty() {
+            self.0.push(NOWHERE);
+        }
+        let first = self.0.len();
+        let fits = first + count <= 1 << PLACE;
+        self.0.resize(first + count, Unit::EMPTY);
+        u32::try_from(first).ok().filter(|_| fits)
+    }
+
     /// A step that leads nowhere yet. `None` when there are too many.
     pub(super) fn add_step(&mut self) -> Option<u32> {
-        self.0.push(Unit::NOWHERE);
-        u32::try_from(self.0.len() - 1).ok().filter(|place| *place < Fan::MARK)
+        let place = self.add(1)?;
+        self.set_unit(place, NOWHERE);
+        Some(place)
     }
 
-    /// Room for so many keys. `None` when there are too many.
-    pub(super) fn add_fan(&mut self, keys: usize) -> Option<Fan> {
-        let grouped = keys > FEW;
-        let count = if grouped { keys.div_ceil(USED) } else { 2 * keys }.next_power_of_two();
-        let first = u32::try_from(self.0.len()).ok()?;
-        self.0.resize(self.0.len() + count, Unit::EMPTY);
-        let fits = self.0.len() < (Fan::GROUPED >> Fan::BITS) as usize;
-        fits.then_some(Fan { first, bits: count.ilog2(), grouped })
+    fn set_unit(&mut self, place: u32, unit: Unit) {
+        if let Some(known) = self.0.get_mut(place as usize) {
+            *known = unit;
+        }
     }
 
-    /// Sets what is known of a step: the best rank, what ends there, where it leads on.
-    pub(super) fn set_step(&mut self, place: u32, [min_rank, ended, open, closed]: [u32; 4]) {
-        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+    /// Room for keys of these hashes. `None` when there are too many.
+    pub(super) fn add_fan(&mut self, hashes: &[u64]) -> Option<Fan> {
+        if hashes.is_empty() {
+            return Some(Fan::NONE);
+        }
+        if hashes.len() > FEW {
+            let bits = hashes.len().div_ceil(USED).next_power_of_two().ilog2();
+            let fan = Fan::new(self.add(1 << bits)?, 0, bits);
+            return Some(Fan(fan.0 | Fan::GROUPED));
+        }
+        let (skipped, bits, apart) = spread(hashes);
+        let fan = Fan::new(self.add(1 << bits)?, skipped, bits);
+        Some(Fan(fan.0 | if apart { Fan::APART } else { 0 }))
+    }
+
+    /// Sets what is known of a step.
+    pub(super) fn set_step(&mut self, place: u32, step: Step) {
+        let Step { min_rank, ended, open, closed } = step;
         if let Some(Unit([_, _, first, second])) = self.0.get_mut(place as usize) {
-            (*first, *second) = (pair(min_rank, ended), pair(open, closed));
+            *first = u64::from(min_rank) | u64::from(ended) << 32;
+            *second = u64::from(open) | closed.0;
         }
     }
 
-    /// A new step, which leads nowhere yet, for a key of this hash, which must not be there; without a fan
-    /// it is the only one. `None` when there are too many.
-    pub(super) fn lead(&mut self, fan: Option<Fan>, hash: u64, key: Key) -> Option<u32> {
-        let place = match fan {
-            Some(fan) if !fan.grouped => {
-                let free = |place: &usize| self.0.get(*place).is_some_and(|unit| unit.key() == Key::NONE);
-                u32::try_from(fan.places(hash).find(free)?).ok()?
-            }
-            _ => self.add_step()?,
-        };
-        if let Some(Unit([low, high, ..])) = self.0.get_mut(place as usize) {
-            (*low, *high) = (key.0, key.1);
-        }
-        if let Some(fan) = fan.filter(|fan| fan.grouped) {
+    /// A new step of a fan, which leads nowhere yet, for a key of this hash, which must not be there.
+    /// `None` when there are too many.
+    pub(super) fn lead(&mut self, fan: Fan, hash: u64, key: Key) -> Option<u32> {
+        let place = if fan.is(Fan::GROUPED) {
+            let place = self.add_step()?;
             let mut groups = fan.places(hash);
             groups.find(|group| self.0.get_mut(*group).is_some_and(|unit| unit.put(tag_of(hash), place)))?;
-        }
+            place
+        } else {
+            let free = |place: &usize| self.0.get(*place).is_some_and(|unit| unit.key() == Key::NONE);
+            u32::try_from(fan.places(hash).find(free)?).ok()?
+        };
+        self.set_unit(place, Unit([key.0, key.1, NOWHERE.0[2], NOWHERE.0[3]]));
         Some(place)
     }
 
@@ -191,23 +244,26 @@ impl Units {
         self.0.get(place as usize)
     }
 
-    /// The step that a key leads to that `is` the one that stands with it. `closed` is where the keys of
-    /// a step lead, `hash` that of the key, if it is asked for.
+    /// The step of a fan with a key of this hash that `is` the one that stands with it.
     #[inline]
-    pub(super) fn find(
-        &self,
-        closed: u32,
-        hash: impl FnOnce() -> u64,
-        is: impl Fn(Key) -> bool,
-    ) -> Option<&Unit> {
-        if closed < Fan::MARK {
-            return self.0.get(closed as usize).filter(|unit| is(unit.key()));
+    pub(super) fn find(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> &Unit {
+        if fan.is(Fan::GROUPED) {
+            return self.find_grouped(fan, hash, is).unwrap_or(&NOWHERE);
         }
-        let (fan, hash) = (Fan::of(closed), hash());
-        if fan.grouped {
-            return self.find_grouped(fan, hash, is);
+        let unit = self.0.get(fan.first() + fan.slot(hash)).unwrap_or(&NOWHERE);
+        if is(unit.key()) {
+            unit
+        } else if fan.is(Fan::APART) || unit.key() == Key::NONE {
+            &NOWHERE
+        } else {
+            self.find_behind(fan, hash, is).unwrap_or(&NOWHERE)
         }
-        for place in fan.places(hash) {
+    }
+
+    /// The same where the first place has another key.
+    #[inline(never)]
+    fn find_behind(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<&Unit> {
+        for place in fan.places(hash).skip(1) {
             let unit = self.0.get(place)?;
             let key = unit.key();
             if is(key) {
@@ -220,7 +276,7 @@ impl Units {
         None
     }
 
-    #[inline]
+    #[inline(never)]
     fn find_grouped(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<&Unit> {
         let wanted = u64::from(tag_of(hash)) * ONES;
         for group in fan.places(hash) {
@@ -247,6 +303,38 @@ impl Units {
     }
 }
 
+/// How hashes that lead to one table are spread there: how many of their bits are skipped, how many
+/// count then, and whether no two of them share a place.
+fn spread(hashes: &[u64]) -> (u32, u32, bool) {
+    let least = hashes.len().next_power_of_two().ilog2();
+    let sizes = if hashes.len() <= APART { least..=least + 3 } else { least + 1..=least + 1 };
+    let mut best = (usize::MAX, 0, 0);
+    for bits in sizes {
+        for skipped in 0..=MOST_SKIPPED {
+            let sharing = sharing(hashes, Fan::new(0, skipped, bits), best.0);
+            best = best.min((sharing, bits, skipped));
+            if sharing == 0 {
+                return (skipped, bits, true);
+            }
+        }
+    }
+    (best.2, best.1, false)
+}
+
+/// So many bits of a hash are skipped at most: enough are left for a table of the largest size.
+const MOST_SKIPPED: u32 = 63 - 2 * FEW.ilog2();
+
+/// How many hashes find their place in a table taken; no more than `most` are counted.
+fn sharing(hashes: &[u64], fan: Fan, most: usize) -> usize {
+    let mut taken = [0_u64; 2 * FEW / 64];
+    let is_taken = |hash: &&u64| {
+        let slot = fan.slot(**hash);
+        let bit = 1 << (slot % 64);
+        taken.get_mut(slot / 64).is_none_or(|word| std::mem::replace(word, *word | bit) & bit != 0)
+    };
+    hashes.iter().filter(is_taken).take(most).count()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::bytes::NONE;
@@ -258,40 +346,62 @@ mod tests {
         let mut units = Units::default();
         let place = units.add_step().unwrap();
         let step = |units: &Units| {
-            units.step(place).map(|step| [step.min_rank(), step.ended(), step.open(), step.closed()])
+            let unit = units.step(place).unwrap();
+            let (min_rank, ended) = (unit.min_rank(), unit.ended());
+            Step { min_rank, ended, open: unit.open(), closed: unit.closed() }
         };
-        assert_eq!(step(&units), Some([NONE; 4]));
-        units.set_step(place, [1, 2, 3, 4]);
-        assert_eq!(step(&units), Some([1, 2, 3, 4]));
+        assert_eq!(step(&units), Step { min_rank: NONE, ended: 0, open: 0, closed: Fan::NONE });
+        assert!(step(&units).closed.is_none());
+        let closed = units.add_fan(&[1, 2, 3]).unwrap();
+        let known = Step { min_rank: 1, ended: 2, open: (1 << PLACE) - 1, closed };
+        units.set_step(place, known);
+        assert_eq!(step(&units), known);
+        assert!(!closed.is_none());
+    }
+
+    /// A hash of which every bit depends on the key.
+    fn scattered(key: u64) -> u64 {
+        super::super::bytes::mix(key ^ 0x51ED_270B_9F1F_2A37, 0x9E37_79B9_7F4A_7C15)
     }
 
     proptest! {
         #[test]
         fn what_leads_on_is_found_in_its_own_fan_only(
-            fans in prop::collection::vec(prop::collection::btree_set(1..u64::MAX, 2..80), 1..5),
+            fans in prop::collection::vec(prop::collection::btree_set(1..u64::MAX, 1..80), 1..5),
             same: u64,
+            alike: bool,
         ) {
             let mut units = Units::default();
-            // Half of the hashes are the same: those keys have to be told apart by themselves.
-            let hash = |key: u64| if key.is_multiple_of(2) { same } else { key };
+            // If so, half of the hashes are the same: those keys have to be told apart by themselves.
+            let hash = |key: u64| if alike && key.is_multiple_of(2) { same } else { scattered(key) };
             let mut known = Vec::new();
             for keys in &fans {
-                let fan = units.add_fan(keys.len()).unwrap();
-                prop_assert_eq!(Fan::of(fan.packed()), fan);
+                let fan = units.add_fan(&keys.iter().copied().map(hash).collect::<Vec<_>>()).unwrap();
                 for key in keys {
-                    let place = units.lead(Some(fan), hash(*key), Key(*key, 7)).unwrap();
-                    units.set_step(place, [place, 0, 0, 0]);
+                    let place = units.lead(fan, hash(*key), Key(*key, 7)).unwrap();
+                    let step = Step { min_rank: place, ended: 0, open: 0, closed: Fan::NONE };
+                    units.set_step(place, step);
                     known.push((fan, *key, place));
                 }
             }
             for (of, key, place) in &known {
                 for (fan, ..) in &known {
-                    let found = units.find(fan.packed(), || hash(*key), |known| known == Key(*key, 7));
+                    let found = units.find(*fan, hash(*key), |known| known == Key(*key, 7));
                     let expected = known.iter().find(|known| (known.0, known.1) == (*fan, *key));
-                    prop_assert_eq!(found.map(Unit::min_rank), expected.map(|known| known.2));
-                    prop_assert!(fan != of || found.is_some_and(|found| found.min_rank() == *place));
+                    prop_assert_eq!(found.min_rank(), expected.map_or(NONE, |known| known.2));
+                    prop_assert!(fan != of || found.min_rank() == *place);
                 }
             }
+        }
+
+        #[test]
+        fn few_keys_have_places_of_their_own(keys in prop::collection::btree_set(any::<u64>(), 1..=APART)) {
+            let hashes: Vec<u64> = keys.iter().copied().map(scattered).collect();
+            let (skipped, bits, apart) = spread(&hashes);
+            let fan = Fan::new(0, skipped, bits);
+            let slots: std::collections::BTreeSet<_> = hashes.iter().map(|hash| fan.slot(*hash)).collect();
+            prop_assert!(apart && slots.len() == hashes.len());
+            prop_assert!(slots.last().is_some_and(|last| *last < 1 << bits));
         }
     }
 
@@ -299,18 +409,17 @@ mod tests {
     fn what_leads_on_in_groups_is_found_in_whatever_group_it_went() {
         let mut units = Units::default();
         let keys = 1..=4 * FEW as u64;
-        let fan = units.add_fan(4 * FEW).unwrap();
-        assert!(fan.grouped);
         // Every eighth has the hash of others, so that some groups overflow.
-        let hash =
-            |key: u64| if key.is_multiple_of(8) { 7 << 8 } else { key.wrapping_mul(0x9E37_79B9_7F4A_7C15) };
+        let hash = |key: u64| if key.is_multiple_of(8) { 7 << 8 } else { scattered(key) };
+        let fan = units.add_fan(&keys.clone().map(hash).collect::<Vec<_>>()).unwrap();
+        assert!(fan.is(Fan::GROUPED));
         let places: Vec<_> =
-            keys.clone().map(|key| units.lead(Some(fan), hash(key), Key(key, 7)).unwrap()).collect();
+            keys.clone().map(|key| units.lead(fan, hash(key), Key(key, 7)).unwrap()).collect();
         for (key, place) in keys.zip(places) {
-            units.set_step(place, [place, 0, 0, 0]);
-            let found = |other: u64| units.find(fan.packed(), || hash(key), |known| known == Key(key, other));
-            assert_eq!(found(7).map(Unit::min_rank), Some(place));
-            assert!(found(8).is_none());
+            units.set_step(place, Step { min_rank: place, ended: 0, open: 0, closed: Fan::NONE });
+            let found = |other: u64| units.find(fan, hash(key), |known| known == Key(key, other));
+            assert_eq!(found(7).min_rank(), place);
+            assert_eq!(found(8).min_rank(), NONE);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::limits::{REGEX_LIMIT, check_regexes};
 use super::served::{Numbers, Served};
 use super::shard::{Shard, USUAL_RULES};
-use super::{HostIndex, HostMode, NONE, Numbered, RouteTable, TooLarge, number};
+use super::{HostIndex, HostMode, Numbered, RouteTable, TooLarge, number};
 use crate::route::{HostPattern, Rule, RuleError, Target};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -196,40 +196,32 @@ impl RouteTable {
 
     /// Has these hosts lead to these rules, in the shard of the first of them if they fit there.
     fn serve(&mut self, places: &BTreeSet<usize>, numbers: &[u32]) -> Result<(), TooLarge> {
-        let home =
-            places.first().and_then(|place| self.served.get(*place)).map_or(NONE, |served| served.shard);
-        let home = if home == NONE { number(self.shards.len())?.saturating_sub(1) } else { home };
+        let known = places.first().and_then(|place| self.served.get(*place));
+        let home = known.filter(|served| !served.is_nowhere()).map_or(&self.newest, |served| &served.shard);
         // What else the shard holds, by where it is there: hosts may share their rules.
         let mut lists: BTreeMap<u32, (Numbers, Vec<usize>)> = BTreeMap::new();
         for (place, served) in self.served.iter().enumerate() {
-            if served.shard == home && !places.contains(&place) {
+            if Arc::ptr_eq(&served.shard, home) && !places.contains(&place) {
                 let list =
                     lists.entry(served.listed.index).or_insert_with(|| (served.numbers.clone(), Vec::new()));
                 list.1.push(place);
             }
         }
         let mut lists: Vec<_> = lists.into_values().collect();
-        let mut home = home as usize;
-        if !lists.is_empty()
-            && lists.iter().map(|(list, _)| list.len()).sum::<usize>() + numbers.len() > USUAL_RULES
-        {
+        if lists.iter().map(|(list, _)| list.len()).sum::<usize>() + numbers.len() > USUAL_RULES {
             lists.clear();
-            home = self.shards.len();
         }
         lists.push((Numbers::of(numbers), places.iter().copied().collect()));
         let rules_of =
             |(list, _): &(Numbers, _)| list.iter().filter_map(|number| self.rule(number)).cloned().collect();
         let (shard, listed) = Shard::new(lists.iter().map(rules_of).collect(), &self.names, self.seed)?;
+        self.newest = Arc::new(shard);
         for ((numbers, places), listed) in lists.into_iter().zip(listed) {
             for place in places {
                 if let Some(served) = self.served.get_mut(place) {
-                    *served = Served::new(number(home)?, listed, numbers.clone());
+                    *served = Served::new(self.newest.clone(), listed, numbers.clone());
                 }
             }
-        }
-        match self.shards.get_mut(home) {
-            Some(known) => *known = Arc::new(shard),
-            None => self.shards.extend([Arc::new(shard)]),
         }
         Ok(())
     }
