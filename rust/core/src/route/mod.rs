@@ -29,6 +29,6 @@ pub use query::{QueryMatch, QueryTest};
 pub use re2::{Pattern, Refusal, translate as translate_re2};
 pub use request::{Headers, NoHeaders, Request};
 pub use rule::{Grpc, Mismatch, Rule, Target, UNSET_PRIORITY};
-pub use table::bytes::Ends;
+pub use table::bytes::Edges;
 pub use table::{AskedValue, AskedValues, HostRules, RouteTable, TooLarge, UpdateError};
 pub use text::{TextKind, TextMatch};

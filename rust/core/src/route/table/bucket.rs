@@ -56,6 +56,12 @@ impl Item {
         self.methods_alone(needs) == Some(0)
     }
 
+    /// Whether it asks for nothing but methods and values of headers where all of the path led here.
+    fn is_simple(&self, needs: &AllNeeds) -> bool {
+        let here = self.here.along == 0 && self.here.check < TEXT;
+        here && self.by_path && self.skip == 0 && needs.values_of(&needs.needs(self.rank)).is_some()
+    }
+
     /// The methods, if it asks for nothing else.
     fn methods_alone(&self, needs: &AllNeeds) -> Option<u16> {
         let anywhere = self.here == Place::ANY && self.path == Place::ANY;
@@ -165,6 +171,9 @@ impl Builder<'_> {
             branches: number(self.out.branches.len())?,
             branch_count: number(branches.len() - named)?,
             named_count: number(named)?,
+            is_simple: branches.is_empty()
+                && items.len() <= SMALL
+                && items.iter().all(|item| item.is_simple(self.needs)),
         };
         self.out.entries.extend(items.iter().map(|item| Entry {
             rank: item.rank,

@@ -157,14 +157,14 @@ fn same_ends<const N: usize>(a: &[u8], b: &[u8]) -> bool {
 /// The length of a text, and its first and last bytes: all of it, when it is short. To compare with them
 /// takes no look at the text.
 #[derive(Debug, Clone, Copy)]
-pub struct Ends {
+pub struct Edges {
     length: usize,
     first: u64,
     last: u64,
 }
 
-impl Ends {
-    /// The ends are all there is of a text that is no longer.
+impl Edges {
+    /// The edges are all there is of a text that is no longer.
     pub const WHOLE: usize = 16;
 
     /// Those of this text.
@@ -255,9 +255,9 @@ mod tests {
         }
 
         #[test]
-        fn ends_tell_short_texts_apart(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0_usize..20) {
-            let same_ends = |a: &str, b: &str| {
-                let is_whole = a.len() <= Ends::WHOLE;
+        fn edges_tell_short_texts_apart(a in "[ab]{0,20}", b in "[ab]{0,20}", at in 0_usize..20) {
+            let same_edges = |a: &str, b: &str| {
+                let is_whole = a.len() <= Edges::WHOLE;
                 a.len() == b.len() && (is_whole && a == b || !is_whole && a[..8] == b[..8] && a[a.len() - 8..] == b[b.len() - 8..])
             };
             let mut other = a.clone();
@@ -265,7 +265,7 @@ mod tests {
                 other.replace_range(at..=at, "c");
             }
             for b in [&b, &other, &a] {
-                prop_assert_eq!(Ends::of(a.as_bytes()).fit(b.as_bytes()), same_ends(&a, b), "{:?}", b);
+                prop_assert_eq!(Edges::of(a.as_bytes()).fit(b.as_bytes()), same_edges(&a, b), "{:?}", b);
             }
         }
 

@@ -68,6 +68,9 @@ pub(super) struct Bucket {
     pub branch_count: u32,
     /// How many branches follow that are by headers, in the order of their numbers.
     pub named_count: u32,
+    /// Whether there are a few entries, and nothing else, that ask for methods and values of headers, and
+    /// of the path no more than that all of it led here.
+    pub is_simple: bool,
 }
 
 /// One of these rules. Entries stand in the order of their ranks.

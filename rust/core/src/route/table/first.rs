@@ -56,6 +56,34 @@ impl<'t, 'r> First<'t, 'r> {
         self.best = search.best();
     }
 
+    /// Tries the rules of a bucket to which the path led.
+    #[inline(never)]
+    fn bucket(&mut self, place: u32) {
+        let Compiled { needs, parts } = self.compiled;
+        let Some(bucket) = parts.buckets.get(place as usize).filter(|bucket| bucket.is_simple) else {
+            return self.search(|search| search.path_bucket(place));
+        };
+        self.best = self.best.min(bucket.best);
+        let first = bucket.entries as usize;
+        for entry in parts.entries.get(first..first + bucket.entry_count as usize).unwrap_or_default() {
+            if entry.rank >= self.best {
+                return;
+            }
+            if self.has_method(entry.needs.methods)
+                && needs.values_of(&entry.needs).is_some_and(|values| self.request.headers.have(values))
+            {
+                self.best = entry.rank;
+                return;
+            }
+        }
+    }
+
+    /// Whether the method is one of these, none standing for all.
+    #[inline]
+    fn has_method(&mut self, methods: u16) -> bool {
+        methods == 0 || methods & self.method() != 0
+    }
+
     /// The bit of the method, found when it is asked for first.
     #[inline]
     fn method(&mut self) -> u16 {
@@ -72,7 +100,7 @@ impl Walker for First<'_, '_> {
 
     #[inline]
     fn plain(&mut self, rank: u32, methods: u16) {
-        if methods == 0 || methods & self.method() != 0 {
+        if self.has_method(methods) {
             self.best = rank;
         }
     }
@@ -85,7 +113,7 @@ impl Walker for First<'_, '_> {
         let [first, second] = found.plain.map(rank);
         self.best = self.best.min(first).min(second);
         if found.bucket_rank < self.best {
-            self.search(|search| search.path_bucket(found.bucket));
+            self.bucket(found.bucket);
         }
     }
 }

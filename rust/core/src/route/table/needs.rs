@@ -286,7 +286,7 @@ impl AllNeeds {
 
     /// The values that a rule which needs this asks for, if but for methods it asks for nothing else.
     #[inline]
-    pub(super) fn values_of(&self, needs: Needs) -> Option<AskedValues<'_>> {
+    pub(super) fn values_of(&self, needs: &Needs) -> Option<AskedValues<'_>> {
         self.values.asked(needs.values, needs.count)
     }
 

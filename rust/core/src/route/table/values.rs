@@ -1,7 +1,7 @@
 //! The values that headers must have: what most conditions ask, and so compared without asking the
 //! rule.
 
-use super::bytes::{Ends, NONE, same};
+use super::bytes::{Edges, NONE, same};
 use super::names::Names;
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use std::sync::Arc;
 #[derive(Debug, Default)]
 pub(super) struct Values {
     list: Vec<Value>,
-    /// The values of which the ends are not all.
+    /// The values of which the edges are not all.
     texts: Vec<u8>,
     /// The names of the headers.
     names: Arc<Names>,
@@ -21,7 +21,7 @@ struct Value {
     number: u32,
     /// Where the text is, if it is among the texts.
     start: u32,
-    ends: Ends,
+    edges: Edges,
 }
 
 impl Values {
@@ -34,10 +34,10 @@ impl Values {
     pub(super) fn add(&mut self, number: u32, value: &[u8]) -> Option<u32> {
         let place = u32::try_from(self.list.len()).ok().filter(|place| *place != NONE)?;
         let start = u32::try_from(self.texts.len()).ok()?;
-        if value.len() > Ends::WHOLE {
+        if value.len() > Edges::WHOLE {
             self.texts.extend_from_slice(value);
         }
-        self.list.push(Value { number, start, ends: Ends::of(value) });
+        self.list.push(Value { number, start, edges: Edges::of(value) });
         Some(place)
     }
 
@@ -94,10 +94,10 @@ impl<'t> AskedValue<'t> {
     #[must_use]
     #[inline]
     pub fn is(&self, value: &[u8]) -> bool {
-        self.value.ends.fit(value) && (value.len() <= Ends::WHOLE || self.is_long(value))
+        self.value.edges.fit(value) && (value.len() <= Edges::WHOLE || self.is_long(value))
     }
 
-    /// The same for a value of which the ends are not all.
+    /// The same for a value of which the edges are not all.
     #[inline(never)]
     fn is_long(&self, value: &[u8]) -> bool {
         let known = self.values.texts.get(self.value.start as usize..);

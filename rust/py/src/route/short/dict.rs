@@ -6,13 +6,13 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
-use trimtab_core::route::{AskedValue, AskedValues, Ends};
+use trimtab_core::route::{AskedValue, AskedValues, Edges};
 
 /// The name of a header that rules ask about, and where it stood in the dicts before: those of one
 /// server mostly hold the same headers in the same order.
 pub struct Name {
     text: Py<PyString>,
-    ends: Ends,
+    edges: Edges,
     /// The place, times `PATIENCE`, and how many times in a row it was elsewhere.
     expected: AtomicIsize,
 }
@@ -23,7 +23,7 @@ const PATIENCE: isize = 4;
 impl Name {
     pub fn new(py: Python<'_>, name: &str) -> Self {
         let text = PyString::intern(py, name).unbind();
-        Self { text, ends: Ends::of(name.as_bytes()), expected: AtomicIsize::new(0) }
+        Self { text, edges: Edges::of(name.as_bytes()), expected: AtomicIsize::new(0) }
     }
 
     pub fn text<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
@@ -78,12 +78,12 @@ impl Name {
     unsafe fn is(&self, key: *mut PyObject) -> bool {
         // SAFETY: as promised.
         match unsafe { ascii(key) } {
-            Some(key) => self.ends.fit(key) && (key.len() <= Ends::WHOLE || self.is_long(key)),
+            Some(key) => self.edges.fit(key) && (key.len() <= Edges::WHOLE || self.is_long(key)),
             None => false,
         }
     }
 
-    /// The same for a name of which the ends are not all.
+    /// The same for a name of which the edges are not all.
     #[inline(never)]
     fn is_long(&self, key: &[u8]) -> bool {
         // SAFETY: attached, as for `is`, from which this is called.
