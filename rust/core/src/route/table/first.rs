@@ -22,7 +22,8 @@ struct First<'t, 'r> {
 }
 
 /// The best rank that the rules of an index have for a request, or `bound` when none is better.
-#[inline]
+#[expect(clippy::inline_always, reason = "as for `RouteTable::find_target`")]
+#[inline(always)]
 pub(super) fn find(
     compiled: &Compiled,
     index: u32,

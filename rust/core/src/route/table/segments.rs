@@ -38,13 +38,20 @@ impl Key {
 
     /// The key of a segment that is too long for one.
     pub(super) fn long(segment: &[u8], seed: u64) -> Self {
-        let text = Text::new(segment);
         let salt = FACTOR ^ seed.rotate_left(32);
         let mut hash = seed ^ segment.len() as u64;
-        // The last sixteen bytes come in any case, of which some were among those before.
-        for end in (16..segment.len()).step_by(16).chain([segment.len()]) {
-            let (first, second) = halves(text.before(end));
+        let mut add = |chunk: &[u8; 16]| {
+            let (first, second) = halves(u128::from_le_bytes(*chunk));
             hash = mix(first ^ hash, second ^ salt);
+        };
+        let mut rest = segment;
+        while let Some((chunk, after)) = rest.split_first_chunk().filter(|(_, after)| !after.is_empty()) {
+            add(chunk);
+            rest = after;
+        }
+        // The last sixteen bytes come in any case, of which some were among those before.
+        if let Some(chunk) = segment.last_chunk() {
+            add(chunk);
         }
         Self(hash | LONG, 0)
     }

@@ -58,7 +58,8 @@ impl Shard {
     }
 
     /// The place of the first rule of a list that matches, if it is before `bound`.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as for `RouteTable::find_target`")]
+    #[inline(always)]
     pub(super) fn find(
         &self,
         index: u32,
