@@ -3,7 +3,7 @@
 use super::asked::Asked;
 use super::build::Builder;
 use super::bytes::NONE;
-use super::compiled::{Branch, Bucket, Entry, Place, TEXT};
+use super::compiled::{Branch, Bucket, Entry, Place, SIMPLE, Simple, TEXT};
 use super::exact::{Found, Plain};
 use super::limits::{TooLarge, number};
 use super::needs::{AllNeeds, Condition, Subject};
@@ -56,10 +56,11 @@ impl Item {
         self.methods_alone(needs) == Some(0)
     }
 
-    /// Whether it asks for nothing but methods and values of headers where all of the path led here.
-    fn is_simple(&self, needs: &AllNeeds) -> bool {
-        let here = self.here.along == 0 && self.here.check < TEXT;
-        here && self.by_path && self.skip == 0 && needs.values_of(&needs.needs(self.rank)).is_some()
+    /// The same rule, if it asks for nothing but methods and values of headers where all of the path led
+    /// here.
+    fn simple(&self, needs: &AllNeeds) -> Option<Simple> {
+        let here = self.by_path && self.here.along == 0 && self.here.check < TEXT;
+        needs.simple(self.rank).filter(|_| here && self.skip == 0)
     }
 
     /// The methods, if it asks for nothing else.
@@ -171,9 +172,7 @@ impl Builder<'_> {
             branches: number(self.out.branches.len())?,
             branch_count: number(branches.len() - named)?,
             named_count: number(named)?,
-            is_simple: branches.is_empty()
-                && items.len() <= SMALL
-                && items.iter().all(|item| item.is_simple(self.needs)),
+            simple: if branches.is_empty() { self.simple(&items) } else { [Simple::NONE; SIMPLE] },
         };
         self.out.entries.extend(items.iter().map(|item| Entry {
             rank: item.rank,
@@ -185,6 +184,19 @@ impl Builder<'_> {
         self.out.branches.extend(branches);
         self.out.buckets.push(bucket);
         number(self.out.buckets.len() - 1)
+    }
+
+    /// These rules, when they are few and each is a simple one.
+    fn simple(&self, items: &[Item]) -> [Simple; SIMPLE] {
+        let mut all = [Simple::NONE; SIMPLE];
+        if items.len() > SIMPLE {
+            return all;
+        }
+        for (slot, item) in all.iter_mut().zip(items) {
+            let Some(simple) = item.simple(self.needs) else { return [Simple::NONE; SIMPLE] };
+            *slot = simple;
+        }
+        all
     }
 
     /// Sorts branches by their best ranks; where they ask about many headers, those after the others

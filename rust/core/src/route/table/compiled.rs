@@ -1,5 +1,6 @@
 //! Compiled rules: the arrays that a search goes through.
 
+use super::bytes::NONE;
 use super::exact::ExactMap;
 use super::inside::Inside;
 use super::needs::{AllNeeds, Needs, Subject};
@@ -58,6 +59,7 @@ pub(super) struct Length {
 
 /// Rules that ask more than what they were found by.
 #[derive(Debug, Clone, Copy)]
+#[repr(align(64))]
 pub(super) struct Bucket {
     pub min_rank: u32,
     /// The rank of what asks nothing more.
@@ -68,9 +70,25 @@ pub(super) struct Bucket {
     pub branch_count: u32,
     /// How many branches follow that are by headers, in the order of their numbers.
     pub named_count: u32,
-    /// Whether there are a few entries, and nothing else, that ask for methods and values of headers, and
-    /// of the path no more than that all of it led here.
-    pub is_simple: bool,
+    /// All there is, when it is few entries that ask for methods and values of headers, and of the path
+    /// no more than that all of it led here; else nothing.
+    pub simple: [Simple; SIMPLE],
+}
+
+/// How many such entries a bucket has, at most: it is as large as a line of memory.
+pub(super) const SIMPLE: usize = 3;
+
+/// An entry that asks for one of these methods, if any are named, and for so many values of headers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Simple {
+    pub rank: u32,
+    pub first_value: u32,
+    pub values: u16,
+    pub methods: u16,
+}
+
+impl Simple {
+    pub(super) const NONE: Self = Self { rank: NONE, first_value: NONE, values: 0, methods: 0 };
 }
 
 /// One of these rules. Entries stand in the order of their ranks.

@@ -2,7 +2,7 @@
 //! but its methods. What only other rules need is made when one of them is met.
 
 use super::bytes::NONE;
-use super::compiled::Compiled;
+use super::compiled::{Bucket, Compiled};
 use super::exact::{Found, Plain};
 use super::probe::Probe;
 use super::search::Search;
@@ -61,19 +61,19 @@ impl<'t, 'r> First<'t, 'r> {
     #[inline(never)]
     fn bucket(&mut self, place: u32) {
         let Compiled { needs, parts } = self.compiled;
-        let Some(bucket) = parts.buckets.get(place as usize).filter(|bucket| bucket.is_simple) else {
+        let is_simple = |bucket: &&Bucket| bucket.simple.first().is_some_and(|simple| simple.rank != NONE);
+        let Some(bucket) = parts.buckets.get(place as usize).filter(is_simple) else {
             return self.search(|search| search.path_bucket(place));
         };
         self.best = self.best.min(bucket.best);
-        let first = bucket.entries as usize;
-        for entry in parts.entries.get(first..first + bucket.entry_count as usize).unwrap_or_default() {
-            if entry.rank >= self.best {
+        for simple in &bucket.simple {
+            if simple.rank >= self.best {
                 return;
             }
-            if self.has_method(entry.needs.methods)
-                && needs.values_of(&entry.needs).is_some_and(|values| self.request.headers.have(values))
+            if self.has_method(simple.methods)
+                && needs.values_of_simple(simple).is_some_and(|values| self.request.headers.have(values))
             {
-                self.best = entry.rank;
+                self.best = simple.rank;
                 return;
             }
         }

@@ -1,6 +1,7 @@
 //! What a rule asks besides the text that it is found by, in the order of what it costs to ask.
 
 use super::bytes::NONE;
+use super::compiled::Simple;
 use super::methods::{OTHER_BITS, method_bit};
 use super::names::Names;
 use super::values::{AskedValues, Values};
@@ -286,8 +287,20 @@ impl AllNeeds {
 
     /// The values that a rule which needs this asks for, if but for methods it asks for nothing else.
     #[inline]
-    pub(super) fn values_of(&self, needs: &Needs) -> Option<AskedValues<'_>> {
+    pub(super) fn values_of(&self, needs: Needs) -> Option<AskedValues<'_>> {
         self.values.asked(needs.values, needs.count)
+    }
+
+    /// This rule, if but for methods it asks for nothing but values of headers.
+    pub(super) fn simple(&self, rank: u32) -> Option<Simple> {
+        let Needs { values, count, methods, .. } = self.needs(rank);
+        (values != NONE).then_some(Simple { rank, first_value: values, values: count, methods })
+    }
+
+    /// The values that such a rule asks for.
+    #[inline]
+    pub(super) fn values_of_simple(&self, simple: &Simple) -> Option<AskedValues<'_>> {
+        self.values.asked(simple.first_value, simple.values)
     }
 
     /// The value that this condition asks for, if it asks for one.

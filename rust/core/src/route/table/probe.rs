@@ -39,7 +39,7 @@ impl<'t, 'r> Probe<'t, 'r> {
         }
         // Mostly the first rule that is tried passes: nobody will ask for the same again.
         let first = !std::mem::replace(&mut self.tried, true);
-        match self.all.values_of(&needs) {
+        match self.all.values_of(needs) {
             Some(values) if first && skip == 0 => self.request.headers.have(values),
             _ => self.passes_others(rule, needs, skip),
         }
