@@ -81,14 +81,22 @@ proptest! {
     }
 }
 
-/// A template: its segments, `p` an open one, how it ends, a method and whether it asks for a header.
-type Template = (Vec<&'static str>, u8, Option<&'static str>, bool);
+/// A template: its segments, `p` an open one, how it ends, a method and the headers that it asks for.
+type Template = (Vec<&'static str>, u8, Option<&'static str>, &'static str);
+
+/// Names and values; a header of which the name stands alone has no value, or any.
+fn names_and_values(headers: &'static str) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    headers.split(',').filter(|header| !header.is_empty()).map(|header| match header.split_once('=') {
+        Some((name, value)) => (name, Some(value)),
+        None => (header, None),
+    })
+}
 
 fn segment() -> impl Strategy<Value = &'static str> {
     select(&["a", "b", "", "p", "p", "aaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaa", "aaaaaaaaaaaaaaaaa"][..])
 }
 
-fn template_rule((segments, end, method, asks): Template) -> Arc<Rule> {
+fn template_rule((segments, end, method, headers): Template) -> Arc<Rule> {
     let path = |open: &'static str| {
         segments.iter().flat_map(|segment| ["/", if *segment == "p" { open } else { segment }]).collect()
     };
@@ -101,9 +109,12 @@ fn template_rule((segments, end, method, asks): Template) -> Arc<Rule> {
     };
     let mut rule = Rule::named("r").with_path(path);
     rule.set_methods(method.map(Into::into).into_iter().collect());
-    if asks {
-        rule.set_headers(vec![HeaderMatch::new("x", HeaderTest::Present(true), false, false).unwrap()]);
-    }
+    let asked = names_and_values(headers).map(|(name, value)| {
+        let exact = |value: &str| TextMatch::new(TextKind::Exact(value.into()), false).unwrap();
+        let test = value.map_or(HeaderTest::Present(true), |value| HeaderTest::Text(exact(value)));
+        HeaderMatch::new(name, test, false, false).unwrap()
+    });
+    rule.set_headers(asked.collect());
     rule.checked().unwrap().into()
 }
 
@@ -114,19 +125,19 @@ proptest! {
     #[test]
     fn templates_answer_as_the_list_does(
         templates in prop::collection::vec(
-            (prop::collection::vec(segment(), 1..5), 0_u8..3, prop::option::of(select(&["GET", "POST"][..])), prop::bool::weighted(0.2)),
+            (prop::collection::vec(segment(), 1..5), 0_u8..3, prop::option::of(select(&["GET", "POST"][..])), select(&["", "", "", "x", "x=1", "x=1", "x=2", "y=1,x=1"][..])),
             20..120,
         ),
         requests in prop::collection::vec(
-            (prop::collection::vec(segment(), 1..6), select(&["", "?a=/b", "#"][..]), select(&["GET", "POST"][..]), any::<bool>()),
+            (prop::collection::vec(segment(), 1..6), select(&["", "?a=/b", "#"][..]), select(&["GET", "POST"][..]), select(&["", "x", "x=1", "x=2", "x=1,y=1", "x=1,x=2"][..])),
             30..60,
         ),
     ) {
         let rules: Vec<_> = templates.into_iter().map(template_rule).collect();
-        let requests: Vec<Asked> = requests.into_iter().map(|(segments, query, method, carries)| {
+        let requests: Vec<Asked> = requests.into_iter().map(|(segments, query, method, headers)| {
             let path: String = segments.iter().flat_map(|segment| ["/", segment]).collect();
-            let headers = if carries { vec![("x", "1")] } else { Vec::new() };
-            (path + query, "a", Some(method), None, None, headers)
+            let headers = names_and_values(headers).map(|(name, value)| (name, value.unwrap_or("")));
+            (path + query, "a", Some(method), None, None, headers.collect())
         }).collect();
         compare(rules, Precedence::Listed, HostMode::Best, &requests)?;
     }
