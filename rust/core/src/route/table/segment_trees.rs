@@ -98,6 +98,8 @@ pub(super) struct SegmentTrees {
     ended: Vec<Ended>,
     /// The segments that are longer than a key.
     texts: Vec<u8>,
+    /// Those of the keys of one fan, while it is made.
+    hashes: Vec<u64>,
 }
 
 impl SegmentTrees {
@@ -207,6 +209,7 @@ impl SegmentTrees {
     /// To be called once, when all trees are there.
     pub(super) fn freeze(&mut self) {
         self.units.shrink();
+        self.hashes = Vec::new();
     }
 
     /// Room for a step, which leads nowhere yet. `None` when there are too many.
@@ -215,8 +218,10 @@ impl SegmentTrees {
     }
 
     /// Room for segments of these keys, which lead on from one step. `None` when there are too many.
-    pub(super) fn add_fan(&mut self, keys: &[Key]) -> Option<Fan> {
-        self.units.add_fan(&keys.iter().map(|key| key.hash(self.seed)).collect::<Vec<_>>())
+    pub(super) fn add_fan(&mut self, keys: impl Iterator<Item = Key>) -> Option<Fan> {
+        self.hashes.clear();
+        self.hashes.extend(keys.map(|key| key.hash(self.seed)));
+        self.units.add_fan(&self.hashes)
     }
 
     /// A new step to which a segment leads, which must not be there yet. `None` when there are too many,

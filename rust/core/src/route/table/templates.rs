@@ -232,9 +232,8 @@ impl<'r> Builder<'r> {
             leaf.key = self.out.segments.key(leaf.segment());
         }
         leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.long().cmp(&b.long())));
-        let keys: Vec<_> =
-            leaves.chunk_by(alike).filter_map(|group| group.first()).map(|leaf| leaf.key).collect();
-        self.out.segments.add_fan(&keys).ok_or(TooLarge::Places)
+        let keys = leaves.chunk_by(alike).filter_map(|group| group.first()).map(|leaf| leaf.key);
+        self.out.segments.add_fan(keys).ok_or(TooLarge::Places)
     }
 
     /// Fills the step to which the segment leads with which all of these go on.

@@ -203,6 +203,9 @@ impl Units {
         if hashes.is_empty() {
             return Some(Fan::NONE);
         }
+        if hashes.len() == 1 {
+            return self.add(1).map(|first| Fan(Fan::new(first, 0, 0).0 | Fan::APART));
+        }
         if hashes.len() > FEW {
             let bits = hashes.len().div_ceil(USED).next_power_of_two().ilog2();
             let fan = Fan::new(self.add(1 << bits)?, 0, bits);
@@ -307,32 +310,44 @@ impl Units {
 /// count then, and whether no two of them share a place.
 fn spread(hashes: &[u64]) -> (u32, u32, bool) {
     let least = hashes.len().next_power_of_two().ilog2();
-    let sizes = if hashes.len() <= APART { least..=least + 3 } else { least + 1..=least + 1 };
-    let mut best = (usize::MAX, 0, 0);
-    for bits in sizes {
-        for skipped in 0..=MOST_SKIPPED {
-            let sharing = sharing(hashes, Fan::new(0, skipped, bits), best.0);
-            best = best.min((sharing, bits, skipped));
-            if sharing == 0 {
-                return (skipped, bits, true);
-            }
-        }
+    if hashes.len() > APART {
+        let ways = (0..=MOST_SKIPPED).step_by(8);
+        let best = ways.min_by_key(|skipped| sharing(hashes, Fan::new(0, *skipped, least + 1)));
+        return (best.unwrap_or(0), least + 1, false);
     }
-    (best.2, best.1, false)
+    // A table that would be nearly full is not tried: it hardly ever works.
+    let least = least + u32::from(hashes.len() > 3 && 8 * hashes.len() > 5 << least);
+    let ways = (least..=least + LARGER).flat_map(|bits| (0..=MOST_SKIPPED).map(move |skipped| (skipped, bits)));
+    let apart = ways.into_iter().find(|(skipped, bits)| are_apart(hashes, Fan::new(0, *skipped, *bits)));
+    let (skipped, bits) = apart.unwrap_or((0, least + 1));
+    (skipped, bits, apart.is_some())
 }
 
+/// So many more bits count at most where keys get places of their own.
+const LARGER: u32 = 2;
 /// So many bits of a hash are skipped at most: enough are left for a table of the largest size.
 const MOST_SKIPPED: u32 = 63 - 2 * FEW.ilog2();
 
-/// How many hashes find their place in a table taken; no more than `most` are counted.
-fn sharing(hashes: &[u64], fan: Fan, most: usize) -> usize {
+/// Whether hashes that are few have places of their own.
+fn are_apart(hashes: &[u64], fan: Fan) -> bool {
+    let mut taken = 0_u128;
+    hashes.iter().all(|hash| {
+        let place = 1 << fan.slot(*hash);
+        let is_free = taken & place == 0;
+        taken |= place;
+        is_free
+    })
+}
+
+/// How many hashes find their place in a table taken.
+fn sharing(hashes: &[u64], fan: Fan) -> usize {
     let mut taken = [0_u64; 2 * FEW / 64];
     let is_taken = |hash: &&u64| {
         let slot = fan.slot(**hash);
         let bit = 1 << (slot % 64);
         taken.get_mut(slot / 64).is_none_or(|word| std::mem::replace(word, *word | bit) & bit != 0)
     };
-    hashes.iter().filter(is_taken).take(most).count()
+    hashes.iter().filter(is_taken).count()
 }
 
 #[cfg(test)]
