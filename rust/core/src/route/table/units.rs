@@ -317,7 +317,8 @@ fn spread(hashes: &[u64]) -> (u32, u32, bool) {
     }
     // A table that would be nearly full is not tried: it hardly ever works.
     let least = least + u32::from(hashes.len() > 3 && 8 * hashes.len() > 5 << least);
-    let ways = (least..=least + LARGER).flat_map(|bits| (0..=MOST_SKIPPED).map(move |skipped| (skipped, bits)));
+    let ways =
+        (least..=least + LARGER).flat_map(|bits| (0..=MOST_SKIPPED).map(move |skipped| (skipped, bits)));
     let apart = ways.into_iter().find(|(skipped, bits)| are_apart(hashes, Fan::new(0, *skipped, *bits)));
     let (skipped, bits) = apart.unwrap_or((0, least + 1));
     (skipped, bits, apart.is_some())

@@ -49,10 +49,15 @@ pub(super) unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
     }
 }
 
-/// From Python 3.14 on PyO3 does not say how a `str` holds its text.
+/// From Python 3.14 on PyO3 does not say how a `str` holds its text: Python is asked for it.
+///
+/// # Safety
+/// As for `utf8`.
 #[cfg(Py_3_14)]
-pub(super) unsafe fn ascii<'a>(_: *mut PyObject) -> Option<&'a [u8]> {
-    None
+#[inline]
+pub(super) unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
+    // SAFETY: as promised.
+    unsafe { if ffi::PyUnicode_CheckExact(object) == 0 { None } else { encoded(object) } }
 }
 
 /// # Safety
