@@ -212,6 +212,18 @@ def test_a_header_is_found_wherever_it_stands(
             assert (table.match("/", None, None, kept) is not None) == expected
 
 
+def test_a_header_that_moves_is_found_all_the_way() -> None:
+    """Where a name is expected is learnt, given up and learnt again: for each of many requests the
+    answer is that of its own dict."""
+    table = RouteTable([Rule("r", headers=[HeaderMatch(name, exact=name) for name in NAMES[:3]])])
+    for order in (NAMES, NAMES[::-1], NAMES[2:] + NAMES[:2]):
+        right = {name: name for name in order}
+        wrong = right | {"x-a": "x-longer-sort-of-a-header"}
+        for _ in range(700):
+            assert table.match("/", None, None, right)
+            assert table.match("/", None, None, wrong) is None
+
+
 def test_a_dict_that_raises_is_no_answer() -> None:
     """What comparing a strange name raises reaches the caller, from one match and from many."""
 

@@ -5,25 +5,39 @@ use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI32, AtomicIsize, Ordering::Relaxed};
 use trimtab_core::route::{AskedValue, AskedValues, Edges};
 
-/// The name of a header that rules ask about, and where it stood in the dicts before: those of one
-/// server mostly hold the same headers in the same order.
+/// The name of a header that rules ask about, and where it stood in a dict: those of one server
+/// mostly hold the same headers in the same order.
 pub struct Name {
     text: Py<PyString>,
     edges: Edges,
-    /// The place, times `PATIENCE`, and how many times in a row it was elsewhere.
-    expected: AtomicIsize,
+    /// The place where it is expected.
+    place: AtomicIsize,
+    /// How well that went. It is expected nowhere while this is not positive.
+    credit: AtomicI32,
 }
 
-/// So many times in a row a name must be elsewhere, until it is expected at the next place.
-const PATIENCE: isize = 4;
+/// The credit of a name that was always where it was expected, and of one that was just met.
+const FULL: i32 = 16;
+const FIRST: i32 = 8;
+/// What it costs to be elsewhere: more than a few hits bring, since to have looked in vain takes longer
+/// than a look at the right place saves.
+const ELSEWHERE: i32 = 4;
+/// So many times a name is only looked up, before it is expected again where it then stands.
+const REST: i32 = 512;
+/// Beyond so many items nobody looks where it stands.
+const NEAR: usize = 64;
 
 impl Name {
     pub fn new(py: Python<'_>, name: &str) -> Self {
-        let text = PyString::intern(py, name).unbind();
-        Self { text, edges: Edges::of(name.as_bytes()), expected: AtomicIsize::new(0) }
+        Self {
+            text: PyString::intern(py, name).unbind(),
+            edges: Edges::of(name.as_bytes()),
+            place: AtomicIsize::new(0),
+            credit: AtomicI32::new(-REST),
+        }
     }
 
     pub fn text<'py>(&self, py: Python<'py>) -> &Bound<'py, PyString> {
@@ -36,38 +50,80 @@ impl Name {
     /// Attached, with the GIL; a dict, which nobody changes while the item is used.
     #[inline]
     unsafe fn item(&self, dict: *mut PyObject) -> *mut PyObject {
-        let mut next = self.expected.load(Relaxed).div_euclid(PATIENCE);
-        let (mut key, mut item) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        // SAFETY: as promised. A dict answers a place where it has nothing with nothing, else both are set.
-        unsafe {
-            let is_there = ffi::PyDict_Next(dict, &raw mut next, key.as_mut_ptr(), item.as_mut_ptr()) != 0;
-            if !is_there || !self.is(key.assume_init()) {
-                return self.item_elsewhere(dict, is_there);
+        let credit = self.credit.load(Relaxed);
+        if credit > 0 {
+            // SAFETY: as promised.
+            let item = unsafe { self.item_at(dict, &mut self.place.load(Relaxed)) };
+            if let Some(item) = item.flatten() {
+                if credit < FULL {
+                    self.credit.store(credit + 1, Relaxed);
+                }
+                return item;
             }
-            let expected = self.expected.load(Relaxed);
-            if expected.rem_euclid(PATIENCE) != 0 {
-                self.expected.store(expected - expected.rem_euclid(PATIENCE), Relaxed);
-            }
-            item.assume_init()
         }
+        // SAFETY: as promised.
+        unsafe { self.item_anywhere(dict, credit) }
     }
 
-    /// The same for a dict that has no such item at the expected place, but perhaps another one.
+    /// The same for a name that was not where it was expected, or was expected nowhere.
     ///
     /// # Safety
     /// As for `item`.
     #[inline(never)]
-    unsafe fn item_elsewhere(&self, dict: *mut PyObject, other: bool) -> *mut PyObject {
+    unsafe fn item_anywhere(&self, dict: *mut PyObject, credit: i32) -> *mut PyObject {
+        let cost = if credit > 0 { ELSEWHERE } else { 1 };
+        if credit > -REST {
+            self.credit.store(credit - cost, Relaxed);
+        } else {
+            // SAFETY: as promised.
+            unsafe { self.expect(dict) };
+        }
         // SAFETY: as promised; a `str`.
         let item = unsafe { ffi::PyDict_GetItemWithError(dict, self.text.as_ptr()) };
         if item.is_null() {
             // SAFETY: attached. An error there was while keys were compared comes again on the long way.
             unsafe { ffi::PyErr_Clear() };
-        } else {
-            let expected = if other { self.expected.load(Relaxed) + 1 } else { 0 };
-            self.expected.store(expected, Relaxed);
         }
         item
+    }
+
+    /// Expects the name where it stands in this dict, if it does.
+    ///
+    /// # Safety
+    /// As for `item`.
+    unsafe fn expect(&self, dict: *mut PyObject) {
+        let mut next = 0;
+        for _ in 0..NEAR {
+            let place = next;
+            // SAFETY: as promised.
+            match unsafe { self.item_at(dict, &mut next) } {
+                None => return,
+                Some(None) => {}
+                Some(Some(_)) => {
+                    self.place.store(place, Relaxed);
+                    self.credit.store(FIRST, Relaxed);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// The item at a place of a dict, if its name is this one; None when there is no item. The place
+    /// becomes the next one.
+    ///
+    /// # Safety
+    /// As for `item`.
+    #[expect(clippy::option_option, reason = "whether there is one, and whether it is that of the name")]
+    #[inline]
+    unsafe fn item_at(&self, dict: *mut PyObject, place: &mut isize) -> Option<Option<*mut PyObject>> {
+        let (mut key, mut item) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+        // SAFETY: as promised. Where a dict has an item, both are set; a place of another dict is one.
+        unsafe {
+            if ffi::PyDict_Next(dict, place, key.as_mut_ptr(), item.as_mut_ptr()) == 0 {
+                return None;
+            }
+            Some(self.is(key.assume_init()).then(|| item.assume_init()))
+        }
     }
 
     /// Whether this key of a dict is the name; false for what only may be equal to it.
