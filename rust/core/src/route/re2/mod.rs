@@ -8,6 +8,7 @@
 //! either half, `é+` repeats the second one, `(?i)` and `\w` know ASCII letters only.
 
 mod class;
+mod glob;
 mod plain;
 mod runs;
 mod scan;
@@ -24,10 +25,12 @@ use regex_syntax::hir::Hir;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 
-use plain::plain_shape;
+pub(crate) use glob::Glob;
+use glob::glob_of;
+use plain::plain_row;
 pub(crate) use runs::{Run, RunTest};
-use shape::literals_of;
-pub(crate) use shape::{Piece, Row, Shape, shape_of};
+pub(crate) use shape::{Piece, Row, Shape};
+use shape::{literals_of, rows_of, shape_of_rows};
 pub use translate::translate;
 
 /// The most memory that one compiled pattern may take, in bytes.
@@ -74,6 +77,8 @@ struct Inner {
 enum Kind {
     /// Texts and runs in a row: no engine is needed.
     Rows(Shape),
+    /// Texts with gaps between: none is needed, either.
+    Glob(Box<Glob>),
     /// Anything else. The engine is made when it is first used: there may be many patterns, and
     /// it is large.
     Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, engine: OnceLock<Engine> },
@@ -91,12 +96,20 @@ impl Kind {
     /// The general way: by the pattern's tree.
     fn of(source: &str) -> Result<Self, Refusal> {
         let hir = parse(&translate(source)?)?;
-        if let Some(shape) = shape_of(&hir) {
-            return Ok(Self::Rows(shape));
+        if let Some(kind) = rows_of(&hir).and_then(Self::of_rows) {
+            return Ok(kind);
         }
         let program = nfa_of(source)?.memory_usage();
         let (head, literal) = literals_of(&hir);
         Ok(Self::Other { head: head.into(), literal: literal.into(), program, engine: OnceLock::new() })
+    }
+
+    /// What needs no engine.
+    fn of_rows(rows: Vec<Row>) -> Option<Self> {
+        match glob_of(&rows) {
+            Some(glob) => Some(Self::Glob(Box::new(glob))),
+            None => shape_of_rows(rows).map(Self::Rows),
+        }
     }
 }
 
@@ -106,7 +119,8 @@ impl Pattern {
     /// # Errors
     /// When RE2 would refuse it, when it cannot be translated, or when it is too large.
     pub fn new(source: &str) -> Result<Self, Refusal> {
-        let kind = plain_shape(source).map_or_else(|| Kind::of(source), |shape| Ok(Kind::Rows(shape)))?;
+        let plain = plain_row(source).and_then(|row| Kind::of_rows(vec![row]));
+        let kind = plain.map_or_else(|| Kind::of(source), Ok)?;
         Ok(Self(Arc::new(Inner { source: source.into(), kind })))
     }
 
@@ -120,7 +134,15 @@ impl Pattern {
     pub(crate) fn shape(&self) -> Option<&Shape> {
         match &self.0.kind {
             Kind::Rows(shape) => Some(shape),
-            Kind::Other { .. } => None,
+            Kind::Glob(_) | Kind::Other { .. } => None,
+        }
+    }
+
+    /// The texts with gaps between that the pattern is, if it is that.
+    pub(crate) fn glob(&self) -> Option<&Glob> {
+        match &self.0.kind {
+            Kind::Glob(glob) => Some(glob),
+            Kind::Rows(_) | Kind::Other { .. } => None,
         }
     }
 
@@ -129,14 +151,15 @@ impl Pattern {
     pub(crate) fn literals(&self) -> (&[u8], &[u8]) {
         match &self.0.kind {
             Kind::Rows(_) => (b"", b""),
+            Kind::Glob(glob) => glob.literals(),
             Kind::Other { head, literal, .. } => (head, literal),
         }
     }
 
-    /// How large its program is, in bytes: none where it is rows.
+    /// How large its program is, in bytes: none where no engine is needed.
     pub(crate) fn program_size(&self) -> usize {
         match &self.0.kind {
-            Kind::Rows(_) => 0,
+            Kind::Rows(_) | Kind::Glob(_) => 0,
             Kind::Other { program, .. } => *program,
         }
     }
@@ -157,6 +180,7 @@ impl Pattern {
     pub fn is_full_match(&self, text: &[u8]) -> bool {
         let engine = match &self.0.kind {
             Kind::Rows(shape) => return shape.matches(text),
+            Kind::Glob(glob) => return glob.matches(text),
             Kind::Other { engine, .. } => engine.get_or_init(|| engine_of(&self.0.source)),
         };
         match engine {

@@ -5,13 +5,13 @@ use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
 use super::exact::ExactMap;
-use super::inside::{Inside, Leads};
+use super::inside::{Inside, Leads, Within};
 use super::limits::{TooLarge, number};
 use super::needs::AllNeeds;
 use super::segment_trees::SegmentTrees;
 use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
-use crate::route::re2::{Piece, Row, Run, RunTest};
+use crate::route::re2::{Glob, Piece, Row, Run, RunTest};
 use crate::route::{PathMatch, Pattern, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +45,10 @@ struct Keys<'r> {
     folded: Vec<Key<'r>>,
     backward: Vec<Key<'r>>,
     folded_backward: Vec<Key<'r>>,
-    /// What is somewhere in a text; in small letters where case does not matter.
+    /// What is somewhere in a text; in one that must be one line; in small letters where case does not
+    /// matter.
     inside: Vec<(Cow<'r, [u8]>, Item)>,
+    line_inside: Vec<(Cow<'r, [u8]>, Item)>,
     folded_inside: Vec<(Cow<'r, [u8]>, Item)>,
     rest: Vec<Item>,
 }
@@ -77,8 +79,9 @@ impl<'r> Builder<'r> {
             folded: self.trie(keys.folded)?,
             backward: self.trie(keys.backward)?,
             folded_backward: self.trie(keys.folded_backward)?,
-            inside: self.inside(keys.inside, false)?,
-            folded_inside: self.inside(keys.folded_inside, true)?,
+            inside: self.inside(keys.inside, Within::Any)?,
+            line_inside: self.inside(keys.line_inside, Within::Line)?,
+            folded_inside: self.inside(keys.folded_inside, Within::Folded)?,
             rest: self.bucket(keys.rest)?,
             has_others: false,
         };
@@ -184,6 +187,12 @@ impl<'r> Builder<'r> {
                 return Ok(());
             }
         }
+        if let Some((part, one_line)) = pattern.glob().and_then(Glob::anywhere) {
+            // Where it is found, nothing is left to compare.
+            let keys = if one_line { &mut keys.line_inside } else { &mut keys.inside };
+            keys.push((Cow::Borrowed(part), item));
+            return Ok(());
+        }
         let known = self.patterns.get(pattern.source()).copied();
         let check = known.unwrap_or_else(|| {
             if self.patterns.len() < PREPARED {
@@ -241,7 +250,7 @@ impl<'r> Builder<'r> {
     }
 
     /// All texts that may be somewhere in another, to be found in one pass over it.
-    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, folds: bool) -> Result<u32, TooLarge> {
+    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, within: Within) -> Result<u32, TooLarge> {
         if keys.is_empty() {
             return Ok(NONE);
         }
@@ -264,7 +273,7 @@ impl<'r> Builder<'r> {
             parts.push((first, leads));
             left = rest;
         }
-        self.out.inside.push(Inside::new(&parts, folds).ok_or(TooLarge::Places)?);
+        self.out.inside.push(Inside::new(&parts, within).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 

@@ -31,8 +31,10 @@ pub(super) struct Index {
     pub folded: u32,
     pub backward: u32,
     pub folded_backward: u32,
-    /// The texts that may be anywhere in one, and those of which the case does not matter.
+    /// The texts that may be anywhere in one, those that must be in a single line, and those of which the
+    /// case does not matter.
     pub inside: u32,
+    pub line_inside: u32,
     pub folded_inside: u32,
     /// What no part of a text leads to.
     pub rest: u32,
@@ -42,8 +44,14 @@ pub(super) struct Index {
 
 impl Index {
     /// What few indexes have.
-    pub(super) fn others(&self) -> [u32; 6] {
-        [self.folded, self.backward, self.folded_backward, self.inside, self.folded_inside, self.rest]
+    pub(super) fn others(&self) -> [u32; 7] {
+        let [inside, line_inside, folded_inside] = self.insides();
+        [self.folded, self.backward, self.folded_backward, inside, line_inside, folded_inside, self.rest]
+    }
+
+    /// What may be anywhere in a text.
+    pub(super) fn insides(&self) -> [u32; 3] {
+        [self.inside, self.line_inside, self.folded_inside]
     }
 }
 

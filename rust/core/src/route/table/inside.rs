@@ -3,6 +3,7 @@
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
+use memchr::memchr;
 
 /// What a text leads to.
 #[derive(Debug, Clone, Copy)]
@@ -14,32 +15,48 @@ pub(super) enum Leads {
     Trie(u32),
 }
 
+/// What texts are looked for in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Within {
+    Any,
+    /// In a text without a newline.
+    Line,
+    /// In any, where capitals count as small letters, of which the texts are then.
+    Folded,
+}
+
 /// The texts of which none begins with another, and what each leads to.
 #[derive(Debug)]
 pub(super) struct Inside {
     automaton: NFA,
     start: StateID,
-    /// Whether capitals count as small letters, of which the texts are then.
-    pub folds: bool,
+    within: Within,
     parts: Vec<(u32, Leads)>,
 }
 
 impl Inside {
     /// `None` when there are too many.
-    pub(super) fn new(parts: &[(&[u8], Leads)], folds: bool) -> Option<Self> {
+    pub(super) fn new(parts: &[(&[u8], Leads)], within: Within) -> Option<Self> {
         let texts = parts.iter().map(|(text, _)| text);
         let automaton = NFA::builder().match_kind(MatchKind::Standard).build(texts).ok()?;
         let start = automaton.start_state(Anchored::No).ok()?;
         let length = |text: &[u8]| u32::try_from(text.len()).ok();
         let parts = parts.iter().map(|(text, leads)| Some((length(text)?, *leads)));
-        Some(Self { automaton, start, folds, parts: parts.collect::<Option<_>>()? })
+        Some(Self { automaton, start, within, parts: parts.collect::<Option<_>>()? })
+    }
+
+    pub(super) fn folds(&self) -> bool {
+        self.within == Within::Folded
     }
 
     /// Calls `visit` with what each text that is in `text` leads to, and where it starts.
     pub(super) fn each(&self, text: &[u8], mut visit: impl FnMut(Leads, usize)) {
+        if self.within == Within::Line && memchr(b'\n', text).is_some() {
+            return;
+        }
         let mut state = self.start;
         for (at, byte) in text.iter().enumerate() {
-            let byte = if self.folds { byte.to_ascii_lowercase() } else { *byte };
+            let byte = if self.folds() { byte.to_ascii_lowercase() } else { *byte };
             state = self.automaton.next_state(Anchored::No, state, byte);
             if !self.automaton.is_match(state) {
                 continue;
@@ -61,10 +78,10 @@ impl Inside {
 mod tests {
     use super::*;
 
-    fn met(parts: &[&str], folds: bool, text: &str) -> Vec<(u32, usize)> {
+    fn met(parts: &[&str], within: Within, text: &str) -> Vec<(u32, usize)> {
         let parts: Vec<_> = (0..).zip(parts).map(|(n, part)| (part.as_bytes(), Leads::Bucket(n))).collect();
         let mut met = Vec::new();
-        Inside::new(&parts, folds).unwrap().each(text.as_bytes(), |leads, start| {
+        Inside::new(&parts, within).unwrap().each(text.as_bytes(), |leads, start| {
             if let Leads::Bucket(number) = leads {
                 met.push((number, start));
             }
@@ -76,15 +93,22 @@ mod tests {
     #[test]
     fn every_text_that_is_inside_is_met() {
         assert_eq!(
-            met(&["a", "ca", "b", "bc", "x"], false, "abca"),
+            met(&["a", "ca", "b", "bc", "x"], Within::Any, "abca"),
             [(0, 0), (0, 3), (1, 2), (2, 1), (3, 1)]
         );
     }
 
     #[test]
+    fn nothing_is_met_in_several_lines_where_one_is_asked_for() {
+        assert_eq!(met(&["a"], Within::Line, "ba"), [(0, 1)]);
+        assert_eq!(met(&["a"], Within::Line, "a\n"), []);
+        assert_eq!(met(&["a"], Within::Any, "a\n"), [(0, 0)]);
+    }
+
+    #[test]
     fn case_is_ignored_where_it_is_to_be() {
-        assert_eq!(met(&["ab", "é"], true, "xAb"), [(0, 1)]);
-        assert_eq!(met(&["ab", "é"], true, "É"), []);
-        assert_eq!(met(&["ab", "é"], true, "éa"), [(1, 0)]);
+        assert_eq!(met(&["ab", "é"], Within::Folded, "xAb"), [(0, 1)]);
+        assert_eq!(met(&["ab", "é"], Within::Folded, "É"), []);
+        assert_eq!(met(&["ab", "é"], Within::Folded, "éa"), [(1, 0)]);
     }
 }

@@ -103,14 +103,14 @@ impl Within<'_, '_, '_, '_> {
         if index.folded_backward != NONE {
             parts.tries.walk(index.folded_backward, &FoldedBackward(text), self);
         }
-        for inside in [index.inside, index.folded_inside] {
+        for inside in index.insides() {
             if let Some(inside) = parts.inside.get(inside as usize) {
                 let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
                 inside.each(text, |leads, start| match leads {
                     Leads::Bucket(bucket) => once.bucket(bucket, 0, 0),
                     Leads::Trie(root) => {
                         let rest = text.get(start..).unwrap_or_default();
-                        if inside.folds {
+                        if inside.folds() {
                             parts.tries.walk(root, &Folded(rest), &mut once);
                         } else {
                             parts.tries.walk(root, &Forward(rest), &mut once);
