@@ -35,6 +35,7 @@ pub(super) struct Builder<'r> {
     /// The shapes of patterns, by their source: routes like to share them.
     patterns: BTreeMap<Box<str>, u32>,
     pub sets: u32,
+    seed: u64,
 }
 
 /// The keys of one index, by where they go.
@@ -57,7 +58,7 @@ impl<'r> Builder<'r> {
     /// `seed` is for the hash tables: whoever sends requests should not be able to guess it.
     pub(super) fn new(needs: &'r AllNeeds, seed: u64) -> Self {
         let out = Parts { exact: ExactMap::new(seed), segments: SegmentTrees::new(seed), ..Parts::default() };
-        Self { needs, out, classes: BTreeMap::new(), patterns: BTreeMap::new(), sets: 0 }
+        Self { needs, out, classes: BTreeMap::new(), patterns: BTreeMap::new(), sets: 0, seed }
     }
 
     /// An index over what each of these items asks.
@@ -261,19 +262,23 @@ impl<'r> Builder<'r> {
         while let Some((first, _)) = left.first() {
             let (group, rest) = left.split_at(left.partition_point(|(text, _)| text.starts_with(first)));
             let nested = group.iter().any(|(text, _)| text.len() > first.len());
+            let alone = group.first().filter(|(_, item)| item.is_free(self.needs));
             let leads = if nested {
                 let key = |(text, item): &'_ (Cow<'_, [u8]>, Item)| {
                     Key::new(Cow::Owned(text.to_vec()), item.here.check, *item)
                 };
                 let keys = group.iter().map(key);
                 Leads::Trie(self.trie(keys.collect())?)
+            } else if let Some((_, item)) = alone {
+                // It is the best of them.
+                Leads::Rule(item.rank)
             } else {
                 Leads::Bucket(self.bucket(group.iter().map(|(_, item)| *item).collect())?)
             };
             parts.push((first, leads));
             left = rest;
         }
-        self.out.inside.push(Inside::new(&parts, within).ok_or(TooLarge::Places)?);
+        self.out.inside.push(Inside::new(&parts, within, self.seed).ok_or(TooLarge::Places)?);
         number(self.out.inside.len() - 1)
     }
 

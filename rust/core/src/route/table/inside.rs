@@ -1,5 +1,6 @@
 //! Texts that may be anywhere in another: all of them are found in one pass over it.
 
+use super::windows::Windows;
 use aho_corasick::automaton::{Automaton, StateID};
 use aho_corasick::nfa::contiguous::NFA;
 use aho_corasick::{Anchored, MatchKind};
@@ -8,6 +9,8 @@ use memchr::memchr;
 /// What a text leads to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Leads {
+    /// To a rule that asks for nothing else, by its rank.
+    Rule(u32),
     /// To this bucket.
     Bucket(u32),
     /// To a trie of all texts that begin with it, by its root: an automaton of texts that begin with
@@ -28,6 +31,7 @@ pub(super) enum Within {
 /// The texts of which none begins with another, and what each leads to.
 #[derive(Debug)]
 pub(super) struct Inside {
+    windows: Windows,
     automaton: NFA,
     start: StateID,
     within: Within,
@@ -36,13 +40,14 @@ pub(super) struct Inside {
 
 impl Inside {
     /// `None` when there are too many.
-    pub(super) fn new(parts: &[(&[u8], Leads)], within: Within) -> Option<Self> {
-        let texts = parts.iter().map(|(text, _)| text);
+    pub(super) fn new(parts: &[(&[u8], Leads)], within: Within, seed: u64) -> Option<Self> {
+        let texts = parts.iter().map(|(text, _)| *text);
+        let windows = Windows::new(texts.clone(), within == Within::Folded, seed);
         let automaton = NFA::builder().match_kind(MatchKind::Standard).build(texts).ok()?;
         let start = automaton.start_state(Anchored::No).ok()?;
         let length = |text: &[u8]| u32::try_from(text.len()).ok();
         let parts = parts.iter().map(|(text, leads)| Some((length(text)?, *leads)));
-        Some(Self { automaton, start, within, parts: parts.collect::<Option<_>>()? })
+        Some(Self { windows, automaton, start, within, parts: parts.collect::<Option<_>>()? })
     }
 
     pub(super) fn folds(&self) -> bool {
@@ -50,27 +55,45 @@ impl Inside {
     }
 
     /// Calls `visit` with what each text that is in `text` leads to, and where it starts.
-    pub(super) fn each(&self, text: &[u8], mut visit: impl FnMut(Leads, usize)) {
-        if self.within == Within::Line && memchr(b'\n', text).is_some() {
-            return;
+    pub(super) fn each(&self, text: &[u8], visit: impl FnMut(Leads, usize)) {
+        match self.within {
+            Within::Line if memchr(b'\n', text).is_some() => {}
+            Within::Any | Within::Line => self.each_of::<false>(text, visit),
+            Within::Folded => self.each_of::<true>(text, visit),
         }
-        let mut state = self.start;
-        for (at, byte) in text.iter().enumerate() {
-            let byte = if self.folds() { byte.to_ascii_lowercase() } else { *byte };
-            state = self.automaton.next_state(Anchored::No, state, byte);
-            if !self.automaton.is_match(state) {
-                continue;
+    }
+
+    /// The automaton starts where a text may start, and stops where none can be going on.
+    fn each_of<const FOLD: bool>(&self, text: &[u8], mut visit: impl FnMut(Leads, usize)) {
+        let mut at = 0;
+        while let Some((start, sure)) = self.windows.next(text, at) {
+            let mut state = self.start;
+            at = start;
+            for byte in text.get(start..).unwrap_or_default() {
+                let byte = if FOLD { byte.to_ascii_lowercase() } else { *byte };
+                state = self.automaton.next_state(Anchored::No, state, byte);
+                at += 1;
+                if self.automaton.is_match(state) {
+                    self.each_at(state, at, &mut visit);
+                } else if state == self.start && at > sure {
+                    break;
+                }
             }
-            for found in 0..self.automaton.match_len(state) {
-                let part = self.automaton.match_pattern(state, found);
-                let Some((length, leads)) = self.parts.get(part.as_usize()) else { continue };
-                visit(*leads, (at + 1).saturating_sub(*length as usize));
+        }
+    }
+
+    /// The texts that end at `end`.
+    fn each_at(&self, state: StateID, end: usize, visit: &mut impl FnMut(Leads, usize)) {
+        for found in 0..self.automaton.match_len(state) {
+            let part = self.automaton.match_pattern(state, found);
+            if let Some((length, leads)) = self.parts.get(part.as_usize()) {
+                visit(*leads, end.saturating_sub(*length as usize));
             }
         }
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        self.automaton.memory_usage() + size_of_val(self.parts.as_slice())
+        self.windows.size_bytes() + self.automaton.memory_usage() + size_of_val(self.parts.as_slice())
     }
 }
 
@@ -81,7 +104,7 @@ mod tests {
     fn met(parts: &[&str], within: Within, text: &str) -> Vec<(u32, usize)> {
         let parts: Vec<_> = (0..).zip(parts).map(|(n, part)| (part.as_bytes(), Leads::Bucket(n))).collect();
         let mut met = Vec::new();
-        Inside::new(&parts, within).unwrap().each(text.as_bytes(), |leads, start| {
+        Inside::new(&parts, within, 7).unwrap().each(text.as_bytes(), |leads, start| {
             if let Leads::Bucket(number) = leads {
                 met.push((number, start));
             }

@@ -27,6 +27,7 @@ mod trie_build;
 mod units;
 mod update;
 mod values;
+mod windows;
 
 #[cfg(test)]
 mod model_tests;

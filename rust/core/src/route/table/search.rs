@@ -107,6 +107,7 @@ impl Within<'_, '_, '_, '_> {
             if let Some(inside) = parts.inside.get(inside as usize) {
                 let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
                 inside.each(text, |leads, start| match leads {
+                    Leads::Rule(rank) => once.offer(rank),
                     Leads::Bucket(bucket) => once.bucket(bucket, 0, 0),
                     Leads::Trie(root) => {
                         let rest = text.get(start..).unwrap_or_default();
@@ -317,7 +318,7 @@ impl Visitor for Within<'_, '_, '_, '_> {
     }
 
     fn offer(&mut self, rank: u32) {
-        self.search.best = rank;
+        self.search.best = rank.min(self.search.best);
     }
 
     fn bucket(&mut self, bucket: u32, start: usize, along: usize) {
