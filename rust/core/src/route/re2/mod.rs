@@ -17,12 +17,13 @@ mod translate;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson::{self, NFA};
+use regex_automata::nfa::thompson::{self, NFA, backtrack};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 pub(crate) use glob::Glob;
@@ -39,6 +40,9 @@ const SIZE_LIMIT: usize = 4 << 20;
 const DFA_LIMIT: usize = 64 << 10;
 /// The most memory that the states of any other pattern may take while texts are matched, in bytes.
 const CACHE_LIMIT: usize = 256 << 10;
+/// The most memory that a pattern without an engine may take while a text is matched, in bytes: a bit for each
+/// state at each place of the text.
+const VISITED_LIMIT: usize = 2 << 10;
 /// How deep groups may be nested.
 pub(crate) const NEST_LIMIT: u32 = 200;
 
@@ -79,9 +83,9 @@ enum Kind {
     Rows(Shape),
     /// Texts with gaps between: none is needed, either.
     Glob(Box<Glob>),
-    /// Anything else. The engine is made when it is first used: there may be many patterns, and
-    /// it is large.
-    Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, engine: OnceLock<Engine> },
+    /// Anything else. The engine is made when it is used for the second time: there may be many patterns,
+    /// it is large, and to make it takes longer than to do without it once.
+    Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, used: AtomicBool, engine: OnceLock<Engine> },
 }
 
 enum Engine {
@@ -101,7 +105,8 @@ impl Kind {
         }
         let program = nfa_of(source)?.memory_usage();
         let (head, literal) = literals_of(&hir);
-        Ok(Self::Other { head: head.into(), literal: literal.into(), program, engine: OnceLock::new() })
+        let (head, literal) = (head.into(), literal.into());
+        Ok(Self::Other { head, literal, program, used: AtomicBool::new(false), engine: OnceLock::new() })
     }
 
     /// What needs no engine.
@@ -170,9 +175,11 @@ impl Pattern {
         parse(&translate(&self.0.source).ok()?).ok()
     }
 
-    /// Makes the engine that `is_full_match` would make when it is first asked.
+    /// Makes the engine, if there is to be one.
     pub(crate) fn prepare(&self) {
-        let _ = self.is_full_match(b"");
+        if let Kind::Other { engine, .. } = &self.0.kind {
+            engine.get_or_init(|| engine_of(&self.0.source));
+        }
     }
 
     /// Whether the pattern matches all of `text`.
@@ -181,7 +188,15 @@ impl Pattern {
         let engine = match &self.0.kind {
             Kind::Rows(shape) => return shape.matches(text),
             Kind::Glob(glob) => return glob.matches(text),
-            Kind::Other { engine, .. } => engine.get_or_init(|| engine_of(&self.0.source)),
+            Kind::Other { engine, used, .. } => {
+                if engine.get().is_none()
+                    && !used.swap(true, Ordering::Relaxed)
+                    && let Some(matches) = matches_once(&self.0.source, text)
+                {
+                    return matches;
+                }
+                engine.get_or_init(|| engine_of(&self.0.source))
+            }
         };
         match engine {
             Engine::Dfa(dfa) => {
@@ -218,6 +233,15 @@ fn nfa_of(source: &str) -> Result<NFA, Refusal> {
             None => Refusal::Unsupported(last_line(&error.to_string())),
         }
     })
+}
+
+/// Whether a pattern matches all of `text`, by its program alone. `None` when that takes long.
+fn matches_once(source: &str, text: &[u8]) -> Option<bool> {
+    let config = backtrack::Config::new().visited_capacity(VISITED_LIMIT);
+    let program = nfa_of(source).ok()?;
+    let machine = backtrack::Builder::new().configure(config).build_from_nfa(program).ok()?;
+    let input = Input::new(text).anchored(Anchored::Yes);
+    machine.try_is_match(&mut machine.create_cache(), input).ok()
 }
 
 fn engine_of(source: &str) -> Engine {
@@ -430,6 +454,19 @@ mod tests {
         fn any_text_is_translated_or_refused(pattern in r"[ab\\\[\]{}()*+?|^$.,:\-&~<>0-9QECdDwWsSbBpPxzAiUms/é=!]{0,24}") {
             if let Ok(pattern) = Pattern::new(&pattern) {
                 let _ = pattern.is_full_match(b"ab/1");
+            }
+        }
+
+        /// The first text is matched before there is an engine, unless it is long.
+        #[test]
+        fn a_pattern_says_the_same_each_time(
+            pattern in r"[ab.*+|()^$/]{0,12}", text in "[ab/\n]{0,8}", long in prop::bool::ANY,
+        ) {
+            let text = if long { text.repeat(1000) } else { text };
+            if let Ok(pattern) = Pattern::new(&pattern) {
+                let first = pattern.is_full_match(text.as_bytes());
+                prop_assert_eq!(pattern.is_full_match(text.as_bytes()), first);
+                prop_assert_eq!(Pattern::new(pattern.source()).map(|copy| { copy.prepare(); copy.is_full_match(text.as_bytes()) }), Ok(first));
             }
         }
 
