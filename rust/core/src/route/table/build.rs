@@ -5,7 +5,7 @@ use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
 use super::exact::ExactMap;
-use super::inside::{Inside, Leads, Within};
+use super::inside::Within;
 use super::limits::{TooLarge, number};
 use super::needs::AllNeeds;
 use super::segment_trees::SegmentTrees;
@@ -35,7 +35,7 @@ pub(super) struct Builder<'r> {
     /// The shapes of patterns, by their source: routes like to share them.
     patterns: BTreeMap<Box<str>, u32>,
     pub sets: u32,
-    seed: u64,
+    pub seed: u64,
 }
 
 /// The keys of one index, by where they go.
@@ -248,38 +248,6 @@ impl<'r> Builder<'r> {
         self.out.tries.classes.push(RunTest::new(run));
         self.classes.insert(run, class);
         Some(class)
-    }
-
-    /// All texts that may be somewhere in another, to be found in one pass over it.
-    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, within: Within) -> Result<u32, TooLarge> {
-        if keys.is_empty() {
-            return Ok(NONE);
-        }
-        keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
-        let mut parts: Vec<(&[u8], Leads)> = Vec::new();
-        // Sorted, a text comes before all that begin with it.
-        let mut left = keys.as_slice();
-        while let Some((first, _)) = left.first() {
-            let (group, rest) = left.split_at(left.partition_point(|(text, _)| text.starts_with(first)));
-            let nested = group.iter().any(|(text, _)| text.len() > first.len());
-            let alone = group.first().filter(|(_, item)| item.is_free(self.needs));
-            let leads = if nested {
-                let key = |(text, item): &'_ (Cow<'_, [u8]>, Item)| {
-                    Key::new(Cow::Owned(text.to_vec()), item.here.check, *item)
-                };
-                let keys = group.iter().map(key);
-                Leads::Trie(self.trie(keys.collect())?)
-            } else if let Some((_, item)) = alone {
-                // It is the best of them.
-                Leads::Rule(item.rank)
-            } else {
-                Leads::Bucket(self.bucket(group.iter().map(|(_, item)| *item).collect())?)
-            };
-            parts.push((first, leads));
-            left = rest;
-        }
-        self.out.inside.push(Inside::new(&parts, within, self.seed).ok_or(TooLarge::Places)?);
-        number(self.out.inside.len() - 1)
     }
 
     /// A set of whole texts; what asks for the same text shares a place.

@@ -151,6 +151,7 @@ impl Parts {
             + self.ranges.size_bytes()
             + size_of_val(self.indexes.as_slice())
             + self.inside.iter().map(Inside::size_bytes).sum::<usize>()
+            + size_of_val(self.inside.as_slice())
             + size_of_val(self.lengths.as_slice())
             + size_of_val(self.buckets.as_slice())
             + size_of_val(self.entries.as_slice())

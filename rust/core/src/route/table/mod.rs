@@ -9,6 +9,7 @@ mod exact;
 
 mod hosts;
 mod inside;
+mod inside_build;
 mod limits;
 mod methods;
 mod names;

@@ -104,7 +104,8 @@ impl Within<'_, '_, '_, '_> {
             parts.tries.walk(index.folded_backward, &FoldedBackward(text), self);
         }
         for inside in index.insides() {
-            if let Some(inside) = parts.inside.get(inside as usize) {
+            let inside = parts.inside.get(inside as usize).filter(|inside| inside.min_rank < self.best());
+            if let Some(inside) = inside {
                 let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
                 inside.each(text, |leads, start| match leads {
                     Leads::Rule(rank) => once.offer(rank),
