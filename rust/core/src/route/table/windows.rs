@@ -1,10 +1,12 @@
 //! Where in a text others may be: a few bytes out of each of them, as bits.
 
-use super::bytes::{FACTOR, ONES, mix, word_at};
-use std::collections::BTreeSet;
+use super::bytes::{FACTOR, ONES, mix, word, word_at};
 
-/// So many bits there are for each window, at least.
-const BITS: usize = 8;
+/// So many bits there are for each window: many, as long as all of them stay in the innermost cache.
+const MANY_BITS: usize = 32;
+const FEW_BITS: usize = 8;
+/// So many words do.
+const NEAR: usize = 2048;
 /// Of texts that are longer, only so much of the beginning counts.
 const LONGEST: usize = 8;
 /// Makes capitals small, and some other bytes into others: a sieve may have them as one.
@@ -27,7 +29,7 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    /// For texts that are not empty.
+    /// For texts in their order, of which none is empty.
     pub(super) fn new<'x>(texts: impl Iterator<Item = &'x [u8]> + Clone, folds: bool, seed: u64) -> Self {
         let folded = if folds { SMALL } else { 0 };
         let length = texts.clone().map(<[u8]>::len).min().unwrap_or(1).clamp(1, LONGEST);
@@ -35,9 +37,15 @@ impl Windows {
         let size = (length / 2 + 1).max(length.min(3));
         let stride = length - size + 1;
         let mask = u64::MAX >> (64 - 8 * size);
-        let known: BTreeSet<u64> =
-            texts.flat_map(|text| (0..stride).map(move |at| (word_at(text, at) | folded) & mask)).collect();
-        let words = (known.len() * BITS / 64).next_power_of_two();
+        // Many begin alike, and those stand side by side.
+        let mut heads: Vec<u64> = texts.map(|text| (word(text) | folded) << (64 - 8 * length)).collect();
+        heads.dedup();
+        let windows_of = |head: u64| (0..stride).map(move |at| head >> (64 - 8 * (length - at)) & mask);
+        let mut known: Vec<u64> = heads.into_iter().flat_map(windows_of).collect();
+        known.sort_unstable();
+        known.dedup();
+        let words = (known.len() * MANY_BITS / 64).min(NEAR).max(known.len() * FEW_BITS / 64);
+        let words = words.next_power_of_two();
         let factor = mix(seed ^ FACTOR, FACTOR) | 1;
         let mut windows = Self { size, stride, mask, folded, factor, bits: vec![0; words] };
         for window in known {
