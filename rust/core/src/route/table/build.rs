@@ -80,9 +80,11 @@ impl<'r> Builder<'r> {
             folded: self.trie(keys.folded)?,
             backward: self.trie(keys.backward)?,
             folded_backward: self.trie(keys.folded_backward)?,
-            inside: self.inside(keys.inside, Within::Any)?,
-            line_inside: self.inside(keys.line_inside, Within::Line)?,
-            folded_inside: self.inside(keys.folded_inside, Within::Folded)?,
+            inside: self.inside([
+                (Within::Any, keys.inside),
+                (Within::Line, keys.line_inside),
+                (Within::Folded, keys.folded_inside),
+            ])?,
             rest: self.bucket(keys.rest)?,
             has_others: false,
         };

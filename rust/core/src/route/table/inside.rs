@@ -63,7 +63,10 @@ impl Inside {
 
     pub(super) fn size_bytes(&self) -> usize {
         let needles = self.few.iter().map(|(finder, _)| finder.needle().len()).sum::<usize>();
-        size_of_val(self.few.as_slice()) + needles + self.many.as_ref().map_or(0, Many::size_bytes)
+        size_of::<Self>()
+            + size_of_val(self.few.as_slice())
+            + needles
+            + self.many.as_ref().map_or(0, Many::size_bytes)
     }
 }
 

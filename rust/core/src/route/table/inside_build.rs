@@ -19,11 +19,24 @@ const SHORT: usize = 4;
 type Part<'r> = (Cow<'r, [u8]>, Item);
 
 impl Builder<'_> {
-    /// All texts that may be somewhere in another.
-    pub(super) fn inside(&mut self, mut parts: Vec<Part<'_>>, within: Within) -> Result<u32, TooLarge> {
-        let Some(min_rank) = parts.iter().map(|(_, item)| item.rank).min() else { return Ok(NONE) };
+    /// All texts that may be somewhere in another, by what they are looked for in; `NONE` when there are none.
+    pub(super) fn inside(&mut self, parts: [(Within, Vec<Part<'_>>); 3]) -> Result<u32, TooLarge> {
+        let mut insides = Vec::new();
+        for (within, parts) in parts {
+            insides.extend(self.inside_of(within, parts)?);
+        }
+        if insides.is_empty() {
+            return Ok(NONE);
+        }
+        insides.shrink_to_fit();
+        self.out.inside.push(insides);
+        number(self.out.inside.len() - 1)
+    }
+
+    fn inside_of(&mut self, within: Within, mut parts: Vec<Part<'_>>) -> Result<Option<Inside>, TooLarge> {
+        let Some(min_rank) = parts.iter().map(|(_, item)| item.rank).min() else { return Ok(None) };
         parts.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
-        let few: BTreeSet<Vec<u8>> = if within == Within::Folded { BTreeSet::new() } else { few_of(&parts) };
+        let few = if within == Within::Folded { BTreeSet::new() } else { few_of(&parts) };
         let (few, many): (Vec<_>, Vec<_>) =
             parts.into_iter().partition(|(text, _)| few.contains(text.as_ref()));
         let mut finders = Vec::new();
@@ -32,8 +45,7 @@ impl Builder<'_> {
             finders.push((Finder::new(text).into_owned(), self.leads(group)?));
         }
         let many = self.many(&many, within)?;
-        self.out.inside.push(Inside { within, min_rank, few: finders, many });
-        number(self.out.inside.len() - 1)
+        Ok(Some(Inside { within, min_rank, few: finders, many }))
     }
 
     /// Texts that are too many to be searched for one by one.

@@ -103,12 +103,11 @@ impl Within<'_, '_, '_, '_> {
         if index.folded_backward != NONE {
             parts.tries.walk(index.folded_backward, &FoldedBackward(text), self);
         }
-        for inside in index.insides() {
-            let inside = parts.inside.get(inside as usize).filter(|inside| inside.min_rank < self.best());
-            if let Some(inside) = inside {
+        for inside in parts.inside.get(index.inside as usize).into_iter().flatten() {
+            if inside.min_rank < self.best() {
                 let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
                 inside.each(text, |leads, start| match leads {
-                    Leads::Rule(rank) => once.offer(rank),
+                    Leads::Rule(rank) => once.offer(rank.min(once.best())),
                     Leads::Bucket(bucket) => once.bucket(bucket, 0, 0),
                     Leads::Trie(root) => {
                         let rest = text.get(start..).unwrap_or_default();
@@ -319,7 +318,7 @@ impl Visitor for Within<'_, '_, '_, '_> {
     }
 
     fn offer(&mut self, rank: u32) {
-        self.search.best = rank.min(self.search.best);
+        self.search.best = rank;
     }
 
     fn bucket(&mut self, bucket: u32, start: usize, along: usize) {
