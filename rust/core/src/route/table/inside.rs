@@ -36,7 +36,8 @@ pub(super) struct Inside {
     pub min_rank: u32,
     /// A few that are searched for one by one. None of them leads to a trie, so one place of each is enough.
     pub few: Vec<(Finder<'static>, Leads)>,
-    pub many: Option<Many>,
+    /// The others: short ones that would spoil the search for long ones on their own.
+    pub many: Vec<Many>,
 }
 
 impl Inside {
@@ -54,19 +55,19 @@ impl Inside {
                 visit(*leads, start);
             }
         }
-        match &self.many {
-            Some(many) if self.folds() => many.each::<true>(text, visit),
-            Some(many) => many.each::<false>(text, visit),
-            None => {}
+        for many in &self.many {
+            if self.folds() {
+                many.each::<true>(text, &mut visit);
+            } else {
+                many.each::<false>(text, &mut visit);
+            }
         }
     }
 
     pub(super) fn size_bytes(&self) -> usize {
         let needles = self.few.iter().map(|(finder, _)| finder.needle().len()).sum::<usize>();
-        size_of::<Self>()
-            + size_of_val(self.few.as_slice())
-            + needles
-            + self.many.as_ref().map_or(0, Many::size_bytes)
+        let many = self.many.iter().map(Many::size_bytes).sum::<usize>();
+        size_of::<Self>() + size_of_val(self.few.as_slice()) + needles + many
     }
 }
 
@@ -94,7 +95,7 @@ impl Many {
         Some(Self { windows, automaton, start, parts: parts.collect::<Option<_>>()? })
     }
 
-    fn each<const FOLD: bool>(&self, text: &[u8], mut visit: impl FnMut(Leads, usize)) {
+    fn each<const FOLD: bool>(&self, text: &[u8], visit: &mut impl FnMut(Leads, usize)) {
         let mut at = 0;
         while let Some((start, window)) = self.windows.next(text, at) {
             let mut state = self.start;
@@ -104,7 +105,7 @@ impl Many {
                 state = self.automaton.next_state(Anchored::No, state, byte);
                 at += 1;
                 if self.automaton.is_match(state) {
-                    self.ends(state, at, &mut visit);
+                    self.ends(state, at, visit);
                 } else if state == self.start && at > window {
                     break;
                 }
@@ -123,7 +124,10 @@ impl Many {
     }
 
     fn size_bytes(&self) -> usize {
-        self.windows.size_bytes() + self.automaton.memory_usage() + size_of_val(self.parts.as_slice())
+        size_of::<Self>()
+            + self.windows.size_bytes()
+            + self.automaton.memory_usage()
+            + size_of_val(self.parts.as_slice())
     }
 }
 
@@ -137,8 +141,8 @@ mod tests {
         let finder = |text: &&str| Finder::new(*text).into_owned();
         let few: Vec<_> = few.iter().map(finder).zip(leads.clone()).collect();
         let many: Vec<_> = many.iter().map(|text| text.as_bytes()).zip(leads.skip(few.len())).collect();
-        let many = Many::new(&many, within == Within::Folded, 7);
-        Inside { within, min_rank: 0, few, many }
+        let many = Many::new(&many, within == Within::Folded, 7).unwrap();
+        Inside { within, min_rank: 0, few, many: vec![many] }
     }
 
     /// The numbers of the texts that are met, with the places where.

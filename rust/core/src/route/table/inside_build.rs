@@ -36,20 +36,29 @@ impl Builder<'_> {
     fn inside_of(&mut self, within: Within, mut parts: Vec<Part<'_>>) -> Result<Option<Inside>, TooLarge> {
         let Some(min_rank) = parts.iter().map(|(_, item)| item.rank).min() else { return Ok(None) };
         parts.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
-        let few = if within == Within::Folded { BTreeSet::new() } else { few_of(&parts) };
-        let (few, many): (Vec<_>, Vec<_>) =
+        let few = few_of(&parts);
+        let (few, others): (Vec<_>, Vec<_>) =
             parts.into_iter().partition(|(text, _)| few.contains(text.as_ref()));
-        let mut finders = Vec::new();
-        for group in few.chunk_by(|a, b| a.0 == b.0) {
-            let Some((text, _)) = group.first() else { continue };
-            finders.push((Finder::new(text).into_owned(), self.leads(group)?));
+        let mut inside = Inside { within, min_rank, few: Vec::new(), many: Vec::new() };
+        if within == Within::Folded {
+            inside.many.extend(self.many(&few, true)?);
+            inside.many.extend(self.many(&others, true)?);
+        } else {
+            inside.few = self.finders(&few)?;
+            inside.many.extend(self.many(&others, false)?);
         }
-        let many = self.many(&many, within)?;
-        Ok(Some(Inside { within, min_rank, few: finders, many }))
+        inside.many.shrink_to_fit();
+        Ok(Some(inside))
+    }
+
+    fn finders(&mut self, parts: &[Part<'_>]) -> Result<Vec<(Finder<'static>, Leads)>, TooLarge> {
+        let groups = parts.chunk_by(|a, b| a.0 == b.0);
+        let groups = groups.filter_map(|group| group.first().map(|(text, _)| (text, group)));
+        groups.map(|(text, group)| Ok((Finder::new(text).into_owned(), self.leads(group)?))).collect()
     }
 
     /// Texts that are too many to be searched for one by one.
-    fn many(&mut self, parts: &[Part<'_>], within: Within) -> Result<Option<Many>, TooLarge> {
+    fn many(&mut self, parts: &[Part<'_>], folds: bool) -> Result<Option<Many>, TooLarge> {
         if parts.is_empty() {
             return Ok(None);
         }
@@ -61,7 +70,6 @@ impl Builder<'_> {
             heads.push((first, self.leads(group)?));
             left = rest;
         }
-        let folds = within == Within::Folded;
         Many::new(&heads, folds, self.seed).map(Some).ok_or(TooLarge::Places)
     }
 
