@@ -182,14 +182,10 @@ fn regexes() {
     let numbers = random(MANY);
     let requests: Vec<_> = numbers.iter().map(|n| asked(format!("/a/b/x{n}/c"))).collect();
     measure("regexes without a head", rules(MANY, |n| rule(regex(&format!(".*/x{n}/.*")))), &requests);
+    let program = |n: usize| rule(regex(&format!(".*/x{n}/[a-z]+.*")));
+    measure("regexes without a head, with programs", rules(MANY, program), &requests);
     let caseless = |n: usize| rule(regex(&format!("(?i)/a/[^/]+/x{n}/.*")));
     measure("regexes that ignore case", rules(MANY, caseless), &requests);
-    let long: Vec<_> = (0..5).map(|n| asked(format!("/{}/x{n}/c", "a/".repeat(4000)))).collect();
-    measure(
-        "regexes without a head, path of 8 KB",
-        rules(MANY, |n| rule(regex(&format!(".*/x{n}/.*")))),
-        &long,
-    );
     let wordless =
         |n: usize| rule(regex(&format!("(?:/[a-z]+[0-9]*){{{}}}/?[ab]{{{}}}", n % 9 + 1, n / 9 + 1)));
     let requests: Vec<_> = numbers.iter().map(|n| asked("/x1".repeat(n % 9 + 1))).collect();
@@ -201,6 +197,38 @@ fn regexes() {
         rules(100, |n| rule(regex(&format!("/({})/[xy]*", words(n))))),
         &requests,
     );
+}
+
+/// Texts of 8 KB, in which there may be 100,000 others at each place.
+fn inside() {
+    let inside = |n: usize| rule(regex(&format!(".*/x{n}/.*")));
+    let table = || rules(MANY, inside);
+    let asking = |text: String| (0..5).map(|n| asked(format!("/{text}/x{n}/c"))).collect::<Vec<_>>();
+    measure("regexes without a head, path of 8 KB", table(), &asking("a/".repeat(4000)));
+    let mut dice = Dice(3);
+    let letters: String =
+        (0..8000).map(|_| char::from(b"abcdefghijklmnopqrstuvwxyz/0123456789"[dice.roll(37)])).collect();
+    measure("the same, 8 KB by chance", table(), &asking(letters));
+    measure("the same, 8 KB of what they begin with", table(), &asking("/x12".repeat(2000)));
+    let better = (0..1000).map(|n| format!("/x{}", MANY - 1 - 97 * n)).collect::<Vec<_>>().concat();
+    measure("the same, 1000 of them in 8 KB, each better", table(), &asking(better));
+    let short = |n: usize| if n == MANY - 1 { rule(regex(".*-.*")) } else { inside(n) };
+    measure("the same and one of a single byte", rules(MANY, short), &asking("a/".repeat(4000)));
+    let spelled = |n: usize| {
+        let part = TextMatch::new(TextKind::Contains(format!("/X{n}/").into()), true).unwrap();
+        header_rule("/", "x", HeaderTest::Text(part))
+    };
+    let header = with_header("x", (0..5).map(|n| format!("/{}/x{n}/c", "a/".repeat(4000))));
+    measure("parts in any case, header of 8 KB", rules(MANY, spelled), &header);
+    let letter = |n: usize| char::from(b'A' + (n % 46) as u8);
+    let triple = |n: usize| {
+        let part: String = [letter(n), letter(n / 46), letter(n / 2116)].iter().collect();
+        header_rule("/", "x", text(TextKind::Contains(part.into())))
+    };
+    let header = with_header("x", (0..5).map(|_| (0..8000).map(|_| letter(dice.roll(46))).collect()));
+    measure("parts of three bytes, one at each of 8000", rules(46 * 46 * 46, triple), &header);
+    let periodic = |n: usize| rule(regex(&format!(".*{}b.*", "a".repeat(n + 1))));
+    measure("parts a..ab, 8 KB of a", rules(1000, periodic), &[asked(format!("/{}", "a".repeat(8000)))]);
 }
 
 /// Tables that are refused, and what they are told.
@@ -271,6 +299,7 @@ fn main() {
     crossing();
     nested_hosts();
     regexes();
+    inside();
     refused();
     changes();
 }

@@ -8,6 +8,7 @@
 //! either half, `é+` repeats the second one, `(?i)` and `\w` know ASCII letters only.
 
 mod class;
+mod glob;
 mod plain;
 mod runs;
 mod scan;
@@ -16,18 +17,21 @@ mod translate;
 
 use regex::bytes::{Regex, RegexBuilder};
 use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson::{self, NFA};
+use regex_automata::nfa::thompson::{self, NFA, backtrack};
 use regex_automata::util::syntax;
 use regex_automata::{Anchored, Input};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use plain::plain_shape;
+pub(crate) use glob::Glob;
+use glob::glob_of;
+use plain::plain_row;
 pub(crate) use runs::{Run, RunTest};
-use shape::literals_of;
-pub(crate) use shape::{Piece, Row, Shape, shape_of};
+pub(crate) use shape::{Piece, Row, Shape};
+use shape::{literals_of, rows_of, shape_of_rows};
 pub use translate::translate;
 
 /// The most memory that one compiled pattern may take, in bytes.
@@ -36,6 +40,9 @@ const SIZE_LIMIT: usize = 4 << 20;
 const DFA_LIMIT: usize = 64 << 10;
 /// The most memory that the states of any other pattern may take while texts are matched, in bytes.
 const CACHE_LIMIT: usize = 256 << 10;
+/// The most memory that a pattern without an engine may take while a text is matched, in bytes: a bit for each
+/// state at each place of the text.
+const VISITED_LIMIT: usize = 2 << 10;
 /// How deep groups may be nested.
 pub(crate) const NEST_LIMIT: u32 = 200;
 
@@ -74,9 +81,11 @@ struct Inner {
 enum Kind {
     /// Texts and runs in a row: no engine is needed.
     Rows(Shape),
-    /// Anything else. The engine is made when it is first used: there may be many patterns, and
-    /// it is large.
-    Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, engine: OnceLock<Engine> },
+    /// Texts with gaps between: none is needed, either.
+    Glob(Box<Glob>),
+    /// Anything else. The engine is made when it is used for the second time: there may be many patterns,
+    /// it is large, and to make it takes longer than to do without it once.
+    Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, used: AtomicBool, engine: OnceLock<Engine> },
 }
 
 enum Engine {
@@ -91,12 +100,21 @@ impl Kind {
     /// The general way: by the pattern's tree.
     fn of(source: &str) -> Result<Self, Refusal> {
         let hir = parse(&translate(source)?)?;
-        if let Some(shape) = shape_of(&hir) {
-            return Ok(Self::Rows(shape));
+        if let Some(kind) = rows_of(&hir).and_then(Self::of_rows) {
+            return Ok(kind);
         }
         let program = nfa_of(source)?.memory_usage();
         let (head, literal) = literals_of(&hir);
-        Ok(Self::Other { head: head.into(), literal: literal.into(), program, engine: OnceLock::new() })
+        let (head, literal) = (head.into(), literal.into());
+        Ok(Self::Other { head, literal, program, used: AtomicBool::new(false), engine: OnceLock::new() })
+    }
+
+    /// What needs no engine.
+    fn of_rows(rows: Vec<Row>) -> Option<Self> {
+        match glob_of(&rows) {
+            Some(glob) => Some(Self::Glob(Box::new(glob))),
+            None => shape_of_rows(rows).map(Self::Rows),
+        }
     }
 }
 
@@ -106,7 +124,8 @@ impl Pattern {
     /// # Errors
     /// When RE2 would refuse it, when it cannot be translated, or when it is too large.
     pub fn new(source: &str) -> Result<Self, Refusal> {
-        let kind = plain_shape(source).map_or_else(|| Kind::of(source), |shape| Ok(Kind::Rows(shape)))?;
+        let plain = plain_row(source).and_then(|row| Kind::of_rows(vec![row]));
+        let kind = plain.map_or_else(|| Kind::of(source), Ok)?;
         Ok(Self(Arc::new(Inner { source: source.into(), kind })))
     }
 
@@ -120,7 +139,15 @@ impl Pattern {
     pub(crate) fn shape(&self) -> Option<&Shape> {
         match &self.0.kind {
             Kind::Rows(shape) => Some(shape),
-            Kind::Other { .. } => None,
+            Kind::Glob(_) | Kind::Other { .. } => None,
+        }
+    }
+
+    /// The texts with gaps between that the pattern is, if it is that.
+    pub(crate) fn glob(&self) -> Option<&Glob> {
+        match &self.0.kind {
+            Kind::Glob(glob) => Some(glob),
+            Kind::Rows(_) | Kind::Other { .. } => None,
         }
     }
 
@@ -129,14 +156,15 @@ impl Pattern {
     pub(crate) fn literals(&self) -> (&[u8], &[u8]) {
         match &self.0.kind {
             Kind::Rows(_) => (b"", b""),
+            Kind::Glob(glob) => glob.literals(),
             Kind::Other { head, literal, .. } => (head, literal),
         }
     }
 
-    /// How large its program is, in bytes: none where it is rows.
+    /// How large its program is, in bytes: none where no engine is needed.
     pub(crate) fn program_size(&self) -> usize {
         match &self.0.kind {
-            Kind::Rows(_) => 0,
+            Kind::Rows(_) | Kind::Glob(_) => 0,
             Kind::Other { program, .. } => *program,
         }
     }
@@ -147,9 +175,11 @@ impl Pattern {
         parse(&translate(&self.0.source).ok()?).ok()
     }
 
-    /// Makes the engine that `is_full_match` would make when it is first asked.
+    /// Makes the engine, if there is to be one.
     pub(crate) fn prepare(&self) {
-        let _ = self.is_full_match(b"");
+        if let Kind::Other { engine, .. } = &self.0.kind {
+            engine.get_or_init(|| engine_of(&self.0.source));
+        }
     }
 
     /// Whether the pattern matches all of `text`.
@@ -157,7 +187,16 @@ impl Pattern {
     pub fn is_full_match(&self, text: &[u8]) -> bool {
         let engine = match &self.0.kind {
             Kind::Rows(shape) => return shape.matches(text),
-            Kind::Other { engine, .. } => engine.get_or_init(|| engine_of(&self.0.source)),
+            Kind::Glob(glob) => return glob.matches(text),
+            Kind::Other { engine, used, .. } => {
+                if engine.get().is_none()
+                    && !used.swap(true, Ordering::Relaxed)
+                    && let Some(matches) = matches_once(&self.0.source, text)
+                {
+                    return matches;
+                }
+                engine.get_or_init(|| engine_of(&self.0.source))
+            }
         };
         match engine {
             Engine::Dfa(dfa) => {
@@ -194,6 +233,15 @@ fn nfa_of(source: &str) -> Result<NFA, Refusal> {
             None => Refusal::Unsupported(last_line(&error.to_string())),
         }
     })
+}
+
+/// Whether a pattern matches all of `text`, by its program alone. `None` when that takes long.
+fn matches_once(source: &str, text: &[u8]) -> Option<bool> {
+    let config = backtrack::Config::new().visited_capacity(VISITED_LIMIT);
+    let program = nfa_of(source).ok()?;
+    let machine = backtrack::Builder::new().configure(config).build_from_nfa(program).ok()?;
+    let input = Input::new(text).anchored(Anchored::Yes);
+    machine.try_is_match(&mut machine.create_cache(), input).ok()
 }
 
 fn engine_of(source: &str) -> Engine {
@@ -406,6 +454,19 @@ mod tests {
         fn any_text_is_translated_or_refused(pattern in r"[ab\\\[\]{}()*+?|^$.,:\-&~<>0-9QECdDwWsSbBpPxzAiUms/é=!]{0,24}") {
             if let Ok(pattern) = Pattern::new(&pattern) {
                 let _ = pattern.is_full_match(b"ab/1");
+            }
+        }
+
+        /// The first text is matched before there is an engine, unless it is long.
+        #[test]
+        fn a_pattern_says_the_same_each_time(
+            pattern in r"[ab.*+|()^$/]{0,12}", text in "[ab/\n]{0,8}", long in prop::bool::ANY,
+        ) {
+            let text = if long { text.repeat(1000) } else { text };
+            if let Ok(pattern) = Pattern::new(&pattern) {
+                let first = pattern.is_full_match(text.as_bytes());
+                prop_assert_eq!(pattern.is_full_match(text.as_bytes()), first);
+                prop_assert_eq!(Pattern::new(pattern.source()).map(|copy| { copy.prepare(); copy.is_full_match(text.as_bytes()) }), Ok(first));
             }
         }
 

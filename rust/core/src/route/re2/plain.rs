@@ -1,11 +1,11 @@
-//! The shape of a template such as `/svc/[^/]+/items/\d+`, read without a parser.
+//! The row of a template such as `/svc/[^/]+/items/\d+`, read without a parser.
 //!
 //! Most regexes of route tables are texts and a few well-known runs in a row, and a table may have
-//! a hundred thousand of them. These are read here, to the shape that the general way would give;
+//! a hundred thousand of them. These are read here, to the row that the general way would give;
 //! anything else goes that way.
 
 use super::runs::{ByteSet, Run};
-use super::shape::{Piece, Row, Shape, shape_of_rows};
+use super::shape::{Piece, Row, joined};
 use std::sync::LazyLock;
 
 /// The classes that are known by their look.
@@ -23,9 +23,9 @@ static CLASSES: LazyLock<[(&str, ByteSet); 7]> = LazyLock::new(|| {
     ]
 });
 
-/// The shape of a pattern that is nothing but plain text and known classes, each once or with a `+`
-/// or `*`. `None` for any other pattern: it may have a shape nevertheless.
-pub(super) fn plain_shape(pattern: &str) -> Option<Shape> {
+/// The row of a pattern that is nothing but plain text and known classes, each once or with a `+`
+/// or `*`. `None` for any other pattern: it may be rows nevertheless.
+pub(super) fn plain_row(pattern: &str) -> Option<Row> {
     let mut row = Row::new();
     let mut rest = pattern;
     while !rest.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn plain_shape(pattern: &str) -> Option<Shape> {
         (piece, rest) = take_text(rest).or_else(|| take_run(rest)).or_else(|| take_escaped(rest))?;
         row.push(piece);
     }
-    shape_of_rows(vec![row])
+    joined(row)
 }
 
 /// Text up to the next character that has a meaning of its own, which must not repeat it.
@@ -68,7 +68,7 @@ fn take_escaped(pattern: &str) -> Option<(Piece, &str)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shape::shape_of;
+    use super::super::shape::rows_of;
     use super::super::{parse, translate};
     use super::*;
     use proptest::prelude::*;
@@ -110,8 +110,8 @@ mod tests {
         "\\",
     ];
 
-    fn general_shape(pattern: &str) -> Option<Shape> {
-        shape_of(&parse(&translate(pattern).ok()?).ok()?)
+    fn general_rows(pattern: &str) -> Option<Vec<Row>> {
+        rows_of(&parse(&translate(pattern).ok()?).ok()?)
     }
 
     #[test]
@@ -119,8 +119,8 @@ mod tests {
         for pattern in
             ["", "/a", "/svc/[^/]+/items/[^/]+", r"/a/\d+/b\.json", "/a/[0-9]+", "/static/.*", r"/v\d/[a-z]+"]
         {
-            assert!(plain_shape(pattern).is_some(), "{pattern}");
-            assert_eq!(plain_shape(pattern), general_shape(pattern), "{pattern}");
+            assert!(plain_row(pattern).is_some(), "{pattern}");
+            assert_eq!(plain_row(pattern).map(|row| vec![row]), general_rows(pattern), "{pattern}");
         }
     }
 
@@ -129,7 +129,7 @@ mod tests {
         for pattern in
             ["/a|/b", "/a+", "(/a)", "^/a", "[^/]++", "[^/]+?", r"\d{2}", "/a/[^/", r"/a\", "\0", "(?i)/a"]
         {
-            assert_eq!(plain_shape(pattern), None, "{pattern}");
+            assert_eq!(plain_row(pattern), None, "{pattern}");
         }
     }
 
@@ -137,11 +137,11 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
 
         #[test]
-        fn a_plain_pattern_has_the_general_shape(
+        fn a_plain_pattern_has_the_general_row(
             pieces in prop::collection::vec(prop::sample::select(PLAIN), 0..8),
         ) {
             let pattern = pieces.concat();
-            prop_assert_eq!(plain_shape(&pattern), general_shape(&pattern), "{:?}", pattern);
+            prop_assert_eq!(plain_row(&pattern).map(|row| vec![row]), general_rows(&pattern), "{:?}", pattern);
         }
 
         #[test]
@@ -149,15 +149,15 @@ mod tests {
             pieces in prop::collection::vec(prop::sample::select([PLAIN, OTHER].concat()), 0..6),
         ) {
             let pattern = pieces.concat();
-            if let Some(shape) = plain_shape(&pattern) {
-                prop_assert_eq!(Some(shape), general_shape(&pattern), "{:?}", pattern);
+            if let Some(row) = plain_row(&pattern) {
+                prop_assert_eq!(Some(vec![row]), general_rows(&pattern), "{:?}", pattern);
             }
         }
 
         #[test]
-        fn any_text_has_the_general_shape_or_none(pattern in r"[ab\\\[\]{}()*+?|^$.,:\-~<>0-9Ddw/é=!_\x00\n]{0,12}") {
-            if let Some(shape) = plain_shape(&pattern) {
-                prop_assert_eq!(Some(shape), general_shape(&pattern), "{:?}", pattern);
+        fn any_text_has_the_general_row_or_none(pattern in r"[ab\\\[\]{}()*+?|^$.,:\-~<>0-9Ddw/é=!_\x00\n]{0,12}") {
+            if let Some(row) = plain_row(&pattern) {
+                prop_assert_eq!(Some(vec![row]), general_rows(&pattern), "{:?}", pattern);
             }
         }
     }

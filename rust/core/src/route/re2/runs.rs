@@ -41,7 +41,7 @@ impl ByteSet {
     }
 
     /// The one byte that is not in the set, if it is just one.
-    fn only_stranger(&self) -> Option<u8> {
+    pub(super) fn only_stranger(&self) -> Option<u8> {
         let mut strangers = (0..=u8::MAX).filter(|byte| !self.contains(*byte));
         strangers.next().filter(|_| strangers.next().is_none())
     }

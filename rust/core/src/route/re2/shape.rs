@@ -32,16 +32,15 @@ pub(crate) struct Shape {
     pub backward: Vec<Row>,
 }
 
-/// The rows of a pattern; `None` when it is more than rows, or too many of them.
-pub(crate) fn shape_of(hir: &Hir) -> Option<Shape> {
-    shape_of_rows(rows(hir, Bounds { start: true, end: true })?)
+/// The rows of a pattern, joined; `None` when it is more than rows, or too many of them.
+pub(super) fn rows_of(hir: &Hir) -> Option<Vec<Row>> {
+    rows(hir, Bounds { start: true, end: true })?.into_iter().map(joined).collect()
 }
 
-/// The same of rows as they were read.
+/// The shape of joined rows; `None` when one of them may be read in several ways.
 pub(super) fn shape_of_rows(rows: Vec<Row>) -> Option<Shape> {
     let mut shape = Shape::default();
     for row in rows {
-        let row = joined(row)?;
         if let Some(folded) = folded(&row).filter(|row| is_readable(row)) {
             shape.folded.push(folded);
         } else if is_readable(&row) {
@@ -242,7 +241,7 @@ fn run_of(class: &Class, min: u32, max: u32) -> Option<Piece> {
 }
 
 /// The row with its neighbours joined: text with text, a run with a run of the same class.
-fn joined(row: Row) -> Option<Row> {
+pub(super) fn joined(row: Row) -> Option<Row> {
     let mut pieces = Row::with_capacity(row.len());
     for piece in row {
         match (pieces.last_mut(), piece) {
@@ -292,6 +291,10 @@ mod tests {
 
     use crate::route::Pattern;
     use proptest::prelude::*;
+
+    fn shape_of(hir: &Hir) -> Option<Shape> {
+        shape_of_rows(rows_of(hir)?)
+    }
 
     fn hir(pattern: &str) -> Hir {
         Pattern::new(pattern).unwrap().hir().unwrap()

@@ -52,7 +52,8 @@ impl Item {
         Self { here, ..self }
     }
 
-    fn is_free(&self, needs: &AllNeeds) -> bool {
+    /// Whether it asks for nothing more than what led here.
+    pub(super) fn is_free(&self, needs: &AllNeeds) -> bool {
         self.methods_alone(needs) == Some(0)
     }
 

@@ -5,13 +5,13 @@ use super::bucket::Item;
 use super::bytes::NONE;
 use super::compiled::{END, Index, Length, NOTHING, Parts, Place, SEPARATED, TEXT, TextTest};
 use super::exact::ExactMap;
-use super::inside::{Inside, Leads};
+use super::inside::Within;
 use super::limits::{TooLarge, number};
 use super::needs::AllNeeds;
 use super::segment_trees::SegmentTrees;
 use super::templates::FEW_KEYS;
 use super::trie_build::{ESCAPE, Key};
-use crate::route::re2::{Piece, Row, Run, RunTest};
+use crate::route::re2::{Glob, Piece, Row, Run, RunTest};
 use crate::route::{PathMatch, Pattern, TextKind, TextMatch};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +35,7 @@ pub(super) struct Builder<'r> {
     /// The shapes of patterns, by their source: routes like to share them.
     patterns: BTreeMap<Box<str>, u32>,
     pub sets: u32,
+    pub seed: u64,
 }
 
 /// The keys of one index, by where they go.
@@ -45,8 +46,10 @@ struct Keys<'r> {
     folded: Vec<Key<'r>>,
     backward: Vec<Key<'r>>,
     folded_backward: Vec<Key<'r>>,
-    /// What is somewhere in a text; in small letters where case does not matter.
+    /// What is somewhere in a text; in one that must be one line; in small letters where case does not
+    /// matter.
     inside: Vec<(Cow<'r, [u8]>, Item)>,
+    line_inside: Vec<(Cow<'r, [u8]>, Item)>,
     folded_inside: Vec<(Cow<'r, [u8]>, Item)>,
     rest: Vec<Item>,
 }
@@ -55,7 +58,7 @@ impl<'r> Builder<'r> {
     /// `seed` is for the hash tables: whoever sends requests should not be able to guess it.
     pub(super) fn new(needs: &'r AllNeeds, seed: u64) -> Self {
         let out = Parts { exact: ExactMap::new(seed), segments: SegmentTrees::new(seed), ..Parts::default() };
-        Self { needs, out, classes: BTreeMap::new(), patterns: BTreeMap::new(), sets: 0 }
+        Self { needs, out, classes: BTreeMap::new(), patterns: BTreeMap::new(), sets: 0, seed }
     }
 
     /// An index over what each of these items asks.
@@ -77,8 +80,11 @@ impl<'r> Builder<'r> {
             folded: self.trie(keys.folded)?,
             backward: self.trie(keys.backward)?,
             folded_backward: self.trie(keys.folded_backward)?,
-            inside: self.inside(keys.inside, false)?,
-            folded_inside: self.inside(keys.folded_inside, true)?,
+            inside: self.inside([
+                (Within::Any, keys.inside),
+                (Within::Line, keys.line_inside),
+                (Within::Folded, keys.folded_inside),
+            ])?,
             rest: self.bucket(keys.rest)?,
             has_others: false,
             has_more: false,
@@ -187,6 +193,12 @@ impl<'r> Builder<'r> {
                 return Ok(());
             }
         }
+        if let Some((part, one_line)) = pattern.glob().and_then(Glob::anywhere) {
+            // Where it is found, nothing is left to compare.
+            let keys = if one_line { &mut keys.line_inside } else { &mut keys.inside };
+            keys.push((Cow::Borrowed(part), item));
+            return Ok(());
+        }
         let known = self.patterns.get(pattern.source()).copied();
         let check = known.unwrap_or_else(|| {
             if self.patterns.len() < PREPARED {
@@ -241,34 +253,6 @@ impl<'r> Builder<'r> {
         self.out.tries.classes.push(RunTest::new(run));
         self.classes.insert(run, class);
         Some(class)
-    }
-
-    /// All texts that may be somewhere in another, to be found in one pass over it.
-    fn inside(&mut self, mut keys: Vec<(Cow<'_, [u8]>, Item)>, folds: bool) -> Result<u32, TooLarge> {
-        if keys.is_empty() {
-            return Ok(NONE);
-        }
-        keys.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.rank.cmp(&b.1.rank)));
-        let mut parts: Vec<(&[u8], Leads)> = Vec::new();
-        // Sorted, a text comes before all that begin with it.
-        let mut left = keys.as_slice();
-        while let Some((first, _)) = left.first() {
-            let (group, rest) = left.split_at(left.partition_point(|(text, _)| text.starts_with(first)));
-            let nested = group.iter().any(|(text, _)| text.len() > first.len());
-            let leads = if nested {
-                let key = |(text, item): &'_ (Cow<'_, [u8]>, Item)| {
-                    Key::new(Cow::Owned(text.to_vec()), item.here.check, *item)
-                };
-                let keys = group.iter().map(key);
-                Leads::Trie(self.trie(keys.collect())?)
-            } else {
-                Leads::Bucket(self.bucket(group.iter().map(|(_, item)| *item).collect())?)
-            };
-            parts.push((first, leads));
-            left = rest;
-        }
-        self.out.inside.push(Inside::new(&parts, folds).ok_or(TooLarge::Places)?);
-        number(self.out.inside.len() - 1)
     }
 
     /// A set of whole texts; what asks for the same text shares a place.

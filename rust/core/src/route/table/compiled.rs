@@ -32,9 +32,8 @@ pub(super) struct Index {
     pub folded: u32,
     pub backward: u32,
     pub folded_backward: u32,
-    /// The texts that may be anywhere in one, and those of which the case does not matter.
+    /// The texts that may be anywhere in one.
     pub inside: u32,
-    pub folded_inside: u32,
     /// What no part of a text leads to.
     pub rest: u32,
     /// Whether there is any of the `others`.
@@ -45,8 +44,8 @@ pub(super) struct Index {
 
 impl Index {
     /// What few indexes have.
-    pub(super) fn others(&self) -> [u32; 6] {
-        [self.folded, self.backward, self.folded_backward, self.inside, self.folded_inside, self.rest]
+    pub(super) fn others(&self) -> [u32; 5] {
+        [self.folded, self.backward, self.folded_backward, self.inside, self.rest]
     }
 }
 
@@ -143,7 +142,8 @@ pub(super) struct Parts {
     pub(super) ranges: RangeTrees,
     pub(super) indexes: Vec<Index>,
     pub(super) lengths: Vec<Length>,
-    pub(super) inside: Vec<Inside>,
+    /// For each index that has any: its texts by what they are looked for in.
+    pub(super) inside: Vec<Vec<Inside>>,
     pub(super) buckets: Vec<Bucket>,
     pub(super) entries: Vec<Entry>,
     pub(super) branches: Vec<Branch>,
@@ -165,7 +165,8 @@ impl Parts {
             + self.tries.size_bytes()
             + self.ranges.size_bytes()
             + size_of_val(self.indexes.as_slice())
-            + self.inside.iter().map(Inside::size_bytes).sum::<usize>()
+            + size_of_val(self.inside.as_slice())
+            + self.inside.iter().flatten().map(Inside::size_bytes).sum::<usize>()
             + size_of_val(self.lengths.as_slice())
             + size_of_val(self.buckets.as_slice())
             + size_of_val(self.entries.as_slice())

@@ -9,6 +9,7 @@ mod exact;
 mod first;
 mod hosts;
 mod inside;
+mod inside_build;
 mod limits;
 mod methods;
 mod names;
@@ -27,6 +28,7 @@ mod trie_build;
 mod units;
 mod update;
 mod values;
+mod windows;
 
 #[cfg(test)]
 mod model_tests;

@@ -194,6 +194,50 @@ proptest! {
     }
 }
 
+/// A text that is asked for anywhere: how, and whether for a method too.
+type Part = (String, u8, bool);
+
+fn part_rule((text, how, asks): Part) -> Arc<Rule> {
+    let regex = |pattern: String| TextKind::Regex(Pattern::new(&pattern).unwrap());
+    let (kind, ignore_case) = match how {
+        0 => (TextKind::Contains(text.into()), false),
+        1 => (TextKind::Contains(text.into()), true),
+        2 => (regex(format!(".*{text}.*")), false),
+        3 => (regex(format!("(?s).*{text}.*")), false),
+        4 => (regex(format!(".+{text}.*a")), false),
+        _ => (regex(format!("a.*{text}.*")), false),
+    };
+    let mut rule = Rule::named("r");
+    let test = HeaderTest::Text(TextMatch::new(kind, ignore_case).unwrap());
+    rule.set_headers(vec![HeaderMatch::new("x", test, false, false).unwrap()]);
+    rule.set_methods(if asks { vec!["POST".into()] } else { Vec::new() });
+    rule.checked().unwrap().into()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    /// Few texts and many, short ones and long ones, those that begin with each other among them.
+    #[test]
+    fn texts_inside_others_answer_as_the_list_does(
+        parts in prop::collection::vec(("[abA]{1,3}|[ab]{4,12}|a{1,12}b?", 0_u8..6, any::<bool>()), 8..150),
+        values in prop::collection::vec(("[abA]{0,40}|a{0,40}b?|[abc\n]{0,40}", any::<bool>()), 20..40),
+    ) {
+        let texts: Vec<_> = parts.iter().map(|(text, ..)| text.clone()).collect();
+        let rules: Vec<_> = parts.into_iter().map(part_rule).collect();
+        let table = RouteTable::from_rules(rules.clone(), Precedence::Listed, 42).unwrap();
+        let model = LinearTable::from_rules(rules, Precedence::Listed);
+        for (number, (value, posts)) in values.into_iter().enumerate() {
+            // One of the texts is there, at least in part of the requests.
+            let value = if number % 2 == 0 { value } else { format!("{value}{}c", texts[number % texts.len()]) };
+            let headers = &[("x", value.as_str())][..];
+            let method = Some(if posts { &b"POST"[..] } else { b"GET" });
+            let request = Request { host: b"a", method, headers: &headers, ..Request::to(b"/") };
+            prop_assert_eq!(table.find(&request), model.find(&request), "{:?}", value);
+        }
+    }
+}
+
 fn refusal(rules: impl Iterator<Item = Rule>) -> TooLarge {
     let rules = rules.map(|rule| Arc::new(rule.checked().unwrap())).collect();
     RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap_err()

@@ -42,8 +42,15 @@ const REGEXES: &[&str] = &[
     "/.*/.*",
     "[aA]b|1",
     "/(a|b|1)/(a|b|1)",
+    ".*a.*",
+    "(?s).*/b.*",
+    ".*a.+",
+    "/.*b.*1",
+    ".*ab.*[^/]",
+    r"[^\n]*b[^\n]*",
 ];
-const VALUES: &[&str] = &["", "a", "b", "ab", "A", "1", "2", "-1", "+1", " 1", "a,b", "é", "aab", "abab"];
+const VALUES: &[&str] =
+    &["", "a", "b", "ab", "A", "1", "2", "-1", "+1", " 1", "a,b", "é", "aab", "abab", "ab\n"];
 
 fn text_kind() -> impl Strategy<Value = TextKind> {
     prop_oneof![

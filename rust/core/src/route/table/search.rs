@@ -121,14 +121,15 @@ impl Within<'_, '_, '_, '_> {
         if index.folded_backward != NONE {
             parts.tries.walk(index.folded_backward, &FoldedBackward(text), self);
         }
-        for inside in [index.inside, index.folded_inside] {
-            if let Some(inside) = parts.inside.get(inside as usize) {
+        for inside in parts.inside.get(index.inside as usize).into_iter().flatten() {
+            if inside.min_rank < self.best() {
                 let mut once = Once { within: self, met: [(NONE, 0); REMEMBERED] };
                 inside.each(text, |leads, start| match leads {
+                    Leads::Rule(rank) => once.offer(rank.min(once.best())),
                     Leads::Bucket(bucket) => once.bucket(bucket, 0, 0),
                     Leads::Trie(root) => {
                         let rest = text.get(start..).unwrap_or_default();
-                        if inside.folds {
+                        if inside.folds() {
                             parts.tries.walk(root, &Folded(rest), &mut once);
                         } else {
                             parts.tries.walk(root, &Forward(rest), &mut once);
