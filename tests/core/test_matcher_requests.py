@@ -246,26 +246,33 @@ def test_a_dict_that_raises_is_no_answer() -> None:
 @given(
     st.lists(
         st.tuples(
-            st.sampled_from(["/", "/a"]), st.sampled_from([None, "a.example", "A.example", "x"])
+            st.sampled_from(["/", "/a", "/é"]),
+            st.sampled_from([None, "a.example", "A.example", "x"]),
+            st.sampled_from([None, "GET", "POST"]),
         )
-    )
+    ),
+    st.integers(2, 3),
 )
 def test_many_requests_of_one_host_are_matched_one_by_one(
-    order: Any, requests: list[tuple[str, str | None]]
+    order: Any, requests: list[tuple[str, str | None, str | None]], parts: int
 ) -> None:
     """The host that is looked up once for requests in a row is that of each of them; a rule may still
     ask for it as a header."""
     rules = [
+        Rule("posted", path="/a", hosts=["a.example"], methods=["POST"]),
         Rule("a", path="/a", hosts=["a.example"]),
         Rule("small", hosts=["a.example"], headers=[HeaderMatch("host", exact="a.example")]),
         Rule("any", hosts=["*.example"]),
         Rule("none", path="/a"),
     ]
-    for table in (RouteTable(rules, order), RouteTable(rules[:3], order)):
-        expected = [table.match_listed(path, host) for path, host in requests]
-        assert table.match_many(requests) == expected
+    for table in (RouteTable(rules, order), RouteTable(rules[:4], order)):
+        asked: list[Any] = [request[:parts] for request in requests]
+        expected = [table.match_listed(*request) for request in asked]
+        assert table.match_many(asked) == expected
         # The same with a text of its own for each host.
-        copies = [(path, host and "".join([*host])) for path, host in requests]
+        copies: list[Any] = [
+            (path, host and "".join([*host]), *rest) for path, host, *rest in asked
+        ]
         assert table.match_many(copies) == expected
 
 
