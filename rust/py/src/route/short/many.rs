@@ -43,6 +43,7 @@ struct Hosts<'t, 'py> {
 impl<'py> Hosts<'_, 'py> {
     /// The rank of the rule that gets the commonest of requests: path, host and method, for the host of
     /// the request before. None for any other request.
+    #[expect(clippy::option_option, reason = "whether it is such a request, and whether a rule gets it")]
     #[inline]
     fn find_again(&self, requests: &Bound<'py, PyList>, place: usize) -> Option<Option<u32>> {
         // Without the GIL another thread may take away what is read.
