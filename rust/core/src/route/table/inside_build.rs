@@ -96,6 +96,27 @@ fn few_of(parts: &[Part<'_>]) -> BTreeSet<Vec<u8>> {
     if texts.len() > FEW {
         texts.retain(|text| text.len() < SHORT);
         texts.sort_by_key(|text| text.len());
+        // Where one of a length has to stay, the others spoil nothing.
+        let stays = texts.get(FEW).map_or(SHORT, |text| text.len());
+        texts.retain(|text| text.len() < stays);
     }
-    texts.into_iter().take(FEW).map(<[u8]>::to_vec).collect()
+    texts.into_iter().map(<[u8]>::to_vec).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn few(texts: &[&'static str]) -> Vec<String> {
+        let parts: Vec<Part<'_>> = texts.iter().map(|text| (text.as_bytes().into(), Item::of(0))).collect();
+        few_of(&parts).into_iter().map(|text| String::from_utf8(text).unwrap()).collect()
+    }
+
+    #[test]
+    fn the_shortest_texts_are_searched_for_one_by_one() {
+        assert_eq!(few(&["aaaaa", "bbbbb", "bbbbb", "c"]), ["aaaaa", "bbbbb", "c"], "all of few");
+        assert_eq!(few(&["-", "aaaa", "bbbb", "cccc", "dddd"]), ["-"]);
+        assert_eq!(few(&["-", "aaa", "bbb", "ccc", "ddd", "eeee"]), ["-"], "the others of three bytes stay");
+        assert_eq!(few(&["aaa", "bbb", "ccc", "ddd", "eee"]), [""; 0]);
+    }
 }

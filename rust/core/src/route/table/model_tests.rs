@@ -195,17 +195,17 @@ proptest! {
 }
 
 /// A text that is asked for anywhere: how, and whether for a method too.
-type Part = (String, u8, bool);
+type Contained = (String, u8, bool);
 
-fn part_rule((text, how, asks): Part) -> Arc<Rule> {
-    let regex = |pattern: String| TextKind::Regex(Pattern::new(&pattern).unwrap());
+fn part_rule((part, how, asks): Contained) -> Arc<Rule> {
+    let regex = |text: String| TextKind::Regex(Pattern::new(&text).unwrap());
     let (kind, ignore_case) = match how {
-        0 => (TextKind::Contains(text.into()), false),
-        1 => (TextKind::Contains(text.into()), true),
-        2 => (regex(format!(".*{text}.*")), false),
-        3 => (regex(format!("(?s).*{text}.*")), false),
-        4 => (regex(format!(".+{text}.*a")), false),
-        _ => (regex(format!("a.*{text}.*")), false),
+        0 => (TextKind::Contains(part.into()), false),
+        1 => (TextKind::Contains(part.into()), true),
+        2 => (regex(format!(".*{part}.*")), false),
+        3 => (regex(format!("(?s).*{part}.*")), false),
+        4 => (regex(format!(".+{part}.*a")), false),
+        _ => (regex(format!("a.*{part}.*")), false),
     };
     let mut rule = Rule::named("r");
     let test = HeaderTest::Text(TextMatch::new(kind, ignore_case).unwrap());
