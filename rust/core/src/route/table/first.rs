@@ -14,7 +14,7 @@ use crate::route::Request;
 struct First<'t, 'r> {
     compiled: &'t Compiled,
     request: &'r Request<'r>,
-    target: Target<'r>,
+    target: &'r Target<'r>,
     best: u32,
     /// The bit of the method, once it was asked for.
     method: Option<u16>,
@@ -35,7 +35,7 @@ pub(super) fn find(
     else {
         return bound;
     };
-    let mut first = First { compiled, request, target, best: bound, method: None, search: None };
+    let mut first = First { compiled, request, target: &target, best: bound, method: None, search: None };
     if index.segments != NONE {
         compiled.parts.segments.walk(index.segments, target.path, target.slashes, &mut first);
     }
@@ -50,7 +50,7 @@ impl<'t, 'r> First<'t, 'r> {
     #[inline(never)]
     fn search(&mut self, go_on: impl FnOnce(&mut Search<'t, 'r>)) {
         let Self { compiled, request, target, best, .. } = *self;
-        let new = || Search::new(&compiled.parts, Probe::new(&compiled.needs, request, target), best);
+        let new = || Search::new(&compiled.parts, Probe::new(&compiled.needs, request, *target), best);
         let search = self.search.get_or_insert_with(new);
         search.improve(best);
         go_on(search);

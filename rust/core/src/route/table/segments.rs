@@ -3,6 +3,7 @@
 use super::bytes::{FACTOR, mix};
 use super::target::{short, slashes};
 use std::hint::select_unpredictable;
+use std::num::NonZero;
 use std::ops::Range;
 
 /// A segment in two words that are compared at once: at the upper end its bytes, at the lower one its
@@ -166,20 +167,23 @@ impl<'x> Segments<'x> {
     #[inline]
     pub(super) fn next(&self, cursor: Cursor) -> (Range<usize>, Cursor) {
         let from = cursor.at & !63;
-        let (from, ends) = if cursor.ends == 0 { self.beyond(from) } else { (from, cursor.ends) };
+        let (from, ends) = match NonZero::new(cursor.ends) {
+            Some(ends) => (from, ends),
+            None => self.beyond(from),
+        };
         let end = from | ends.trailing_zeros() as usize;
-        (cursor.at + 1..end, Cursor { at: end, ends: ends & ends.wrapping_sub(1) })
+        (cursor.at + 1..end, Cursor { at: end, ends: ends.get() & (ends.get() - 1) })
     }
 
     /// The next 64 bytes in which a segment ends, and where those in them end.
     #[cold]
     #[inline(never)]
-    fn beyond(&self, mut from: usize) -> (usize, u64) {
+    fn beyond(&self, mut from: usize) -> (usize, NonZero<u64>) {
         loop {
             from += 64;
             let rest = self.text.bytes.get(from..).unwrap_or_default();
             let ends = slashes(rest) | end_bit(rest.len());
-            if ends != 0 {
+            if let Some(ends) = NonZero::new(ends) {
                 return (from, ends);
             }
         }

@@ -15,7 +15,8 @@ pub(super) struct Target<'r> {
 
 impl<'r> Target<'r> {
     /// `None` for one that is more than a path.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as for `scan`")]
+    #[inline(always)]
     pub(super) fn plain(target: &'r [u8]) -> Option<Self> {
         let (slashes, is_plain) = scan(target);
         is_plain.then_some(Self { path: target, slashes })
