@@ -87,11 +87,8 @@ impl<'r> Builder<'r> {
             ])?,
             rest: self.bucket(keys.rest)?,
             has_others: false,
-            has_more: false,
         };
         index.has_others = index.others().iter().any(|other| *other != NONE);
-        index.has_more =
-            index.has_others || [index.exact, index.starts, index.forward].iter().any(|other| *other != NONE);
         self.out.indexes.push(index);
         number(self.out.indexes.len() - 1)
     }

@@ -38,11 +38,14 @@ pub(super) struct Index {
     pub rest: u32,
     /// Whether there is any of the `others`.
     pub has_others: bool,
-    /// Whether there is anything but a tree of templates.
-    pub has_more: bool,
 }
 
 impl Index {
+    /// Whether there is anything but a tree of templates.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_others || [self.exact, self.starts, self.forward].iter().any(|other| *other != NONE)
+    }
+
     /// What few indexes have.
     pub(super) fn others(&self) -> [u32; 5] {
         [self.folded, self.backward, self.folded_backward, self.inside, self.rest]
@@ -133,11 +136,12 @@ pub(super) enum TextTest {
     Path(PathMatch),
 }
 
-/// The arrays.
+/// The arrays; first those that most requests need and no others, so that they are fetched together.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Parts {
-    pub(super) exact: ExactMap,
     pub(super) segments: SegmentTrees,
+    pub(super) exact: ExactMap,
     pub(super) tries: Tries,
     pub(super) ranges: RangeTrees,
     pub(super) indexes: Vec<Index>,
@@ -152,9 +156,10 @@ pub(super) struct Parts {
 
 /// Rules in their order, compiled.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct Compiled {
-    pub needs: AllNeeds,
     pub parts: Parts,
+    pub needs: AllNeeds,
 }
 
 impl Parts {

@@ -7,6 +7,7 @@ use super::exact::{Found, Plain};
 use super::probe::Probe;
 use super::search::Search;
 use super::segment_trees::Walker;
+use super::shard::Listed;
 use super::target::Target;
 use crate::route::Request;
 
@@ -21,26 +22,22 @@ struct First<'t, 'r> {
     search: Option<Search<'t, 'r>>,
 }
 
-/// The best rank that the rules of an index have for a request, or `bound` when none is better.
+/// The best rank that the rules of a list have for a request, or `bound` when none is better.
 #[expect(clippy::inline_always, reason = "as for `RouteTable::find_target`")]
 #[inline(always)]
 pub(super) fn find(
     compiled: &Compiled,
-    index: u32,
+    listed: Listed,
     request: &Request<'_>,
     target: Target<'_>,
     bound: u32,
 ) -> u32 {
-    let Some(index) = compiled.parts.indexes.get(index as usize).filter(|index| index.min_rank < bound)
-    else {
-        return bound;
-    };
     let mut first = First { compiled, request, target: &target, best: bound, method: None, search: None };
-    if index.segments != NONE {
-        compiled.parts.segments.walk(index.segments, target.path, target.slashes, &mut first);
+    if listed.segments != NONE {
+        compiled.parts.segments.walk(listed.segments, target.path, target.slashes, &mut first);
     }
-    if index.has_more {
-        first.search(|search| search.path_beside_segments(index));
+    if listed.has_more {
+        first.search(|search| search.path_beside_segments(listed.index));
     }
     first.best
 }

@@ -60,8 +60,11 @@ impl<'t, 'r> Search<'t, 'r> {
     }
 
     /// Looks the path up in all of an index but its tree of templates.
-    pub(super) fn path_beside_segments(&mut self, index: &Index) {
-        self.within_path().beside_segments(index);
+    pub(super) fn path_beside_segments(&mut self, index: u32) {
+        let better = |index: &&Index| index.min_rank < self.best;
+        if let Some(index) = self.parts.indexes.get(index as usize).filter(better) {
+            self.within_path().beside_segments(index);
+        }
     }
 
     /// Tries the rules of a bucket to which the whole path led.

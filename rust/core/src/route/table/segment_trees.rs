@@ -92,9 +92,10 @@ pub(super) struct Ways {
 
 /// All trees of a table.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(super) struct SegmentTrees {
-    seed: u64,
     units: Units,
+    seed: u64,
     ended: Vec<Ended>,
     /// The segments that are longer than a key.
     texts: Vec<u8>,

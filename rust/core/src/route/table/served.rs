@@ -51,7 +51,7 @@ impl Numbers {
 impl Served {
     /// No rules, nowhere yet.
     pub(super) fn nothing() -> Self {
-        Self::new(Arc::default(), Listed { index: NONE, first: 0 }, Numbers::Row(0, 0))
+        Self::new(Arc::default(), Listed::NOWHERE, Numbers::Row(0, 0))
     }
 
     pub(super) fn new(shard: Arc<Shard>, listed: Listed, numbers: Numbers) -> Self {

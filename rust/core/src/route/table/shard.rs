@@ -27,8 +27,17 @@ pub(super) struct Shard {
 /// Where the rules of one list are in a shard: from `first` on, in their order.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Listed {
-    pub index: u32,
     pub first: u32,
+    /// Their index, `NONE` when they are nowhere.
+    pub index: u32,
+    /// The first step of its tree of templates, `NONE` when it has none, and whether it has anything else:
+    /// most indexes need not be looked at.
+    pub segments: u32,
+    pub has_more: bool,
+}
+
+impl Listed {
+    pub(super) const NOWHERE: Self = Self { first: 0, index: NONE, segments: NONE, has_more: false };
 }
 
 impl Shard {
@@ -50,11 +59,13 @@ impl Shard {
             let start = number(first)?;
             let items = (start..).zip(rules).map(|(place, rule)| (rule.path().into(), Item::of(place)));
             let index = builder.index(items)?;
-            listed.push(Listed { index, first: start });
+            let made = builder.out.indexes.get(index as usize);
+            let (segments, has_more) = made.map_or((NONE, false), |made| (made.segments, made.has_more()));
+            listed.push(Listed { first: start, index, segments, has_more });
             first += count;
         }
         let parts = builder.finish();
-        Ok((Self { compiled: Compiled { needs, parts } }, listed))
+        Ok((Self { compiled: Compiled { parts, needs } }, listed))
     }
 
     /// The place of the first rule of a list that matches, if it is before `bound`.
@@ -62,12 +73,12 @@ impl Shard {
     #[inline(always)]
     pub(super) fn find(
         &self,
-        index: u32,
+        listed: Listed,
         request: &Request<'_>,
         target: Target<'_>,
         bound: u32,
     ) -> Option<u32> {
-        let best = first::find(&self.compiled, index, request, target, bound);
+        let best = first::find(&self.compiled, listed, request, target, bound);
         Some(best).filter(|best| *best != bound && *best != NONE)
     }
 

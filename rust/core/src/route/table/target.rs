@@ -24,6 +24,13 @@ impl<'r> Target<'r> {
 
     /// `None` for one with a `#` in it.
     pub(super) fn split(target: &'r [u8]) -> Option<Self> {
+        if let Some(blocks) = Blocks::of(target) {
+            let end = blocks.places_of(b'?').trailing_zeros().min(u32::try_from(target.len()).ok()?);
+            let path = target.get(..end as usize)?;
+            let before = 1_u64.checked_shl(end).unwrap_or(0).wrapping_sub(1);
+            let slashes = blocks.places_of(b'/') & before;
+            return (blocks.places_of(b'#') == 0).then_some(Self { path, slashes });
+        }
         let end = memchr2(b'?', b'#', target).unwrap_or(target.len());
         let (path, rest) = target.split_at_checked(end)?;
         memchr(b'#', rest).is_none().then_some(Self { path, slashes: slashes(path) })
@@ -67,6 +74,26 @@ fn see(block: [u8; 16]) -> (u64, u8x16) {
     let block = u8x16::new(block);
     let is = |byte| block.simd_eq(u8x16::splat(byte));
     (u64::from(is(b'/').to_bitmask()), is(b'?') | is(b'#'))
+}
+
+/// Sixteen to 64 bytes.
+struct Blocks([(u8x16, usize); 4]);
+
+impl Blocks {
+    fn of(text: &[u8]) -> Option<Self> {
+        let end = text.len().checked_sub(16).filter(|end| *end <= 48)?;
+        let block = |place: usize| Some((u8x16::new(*text.get(place..)?.first_chunk()?), place));
+        Some(Self([block(0)?, block(end.min(16))?, block(end.min(32))?, block(end)?]))
+    }
+
+    /// Where a byte is: a bit for each place.
+    #[inline]
+    fn places_of(&self, byte: u8) -> u64 {
+        let of = |(block, place): &(u8x16, usize)| {
+            u64::from(block.simd_eq(u8x16::splat(byte)).to_bitmask()) << place
+        };
+        self.0.iter().map(of).fold(0, |all, some| all | some)
+    }
 }
 
 /// Fewer than sixteen bytes, zeros behind them.
