@@ -126,8 +126,9 @@ pub(super) fn glob_of(rows: &[Row]) -> Option<Glob> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::engine::whole;
     use super::super::shape::{rows_of, shape_of_rows};
-    use super::super::{parse, translate, whole};
+    use super::super::{parse, translate};
     use super::*;
     use proptest::prelude::*;
     use regex::bytes::{Regex, RegexBuilder};

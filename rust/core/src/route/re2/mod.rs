@@ -8,6 +8,7 @@
 //! either half, `é+` repeats the second one, `(?i)` and `\w` know ASCII letters only.
 
 mod class;
+mod engine;
 mod glob;
 mod plain;
 mod runs;
@@ -15,17 +16,13 @@ mod scan;
 mod shape;
 mod translate;
 
-use regex::bytes::{Regex, RegexBuilder};
-use regex_automata::dfa::{Automaton, StartKind, dense};
-use regex_automata::nfa::thompson::{self, NFA, backtrack};
-use regex_automata::util::syntax;
-use regex_automata::{Anchored, Input};
 use regex_syntax::ParserBuilder;
 use regex_syntax::hir::Hir;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use engine::{Engine, SIZE_LIMIT, matches_once, nfa_of};
 pub(crate) use glob::Glob;
 use glob::glob_of;
 use plain::plain_row;
@@ -34,15 +31,6 @@ pub(crate) use shape::{Piece, Row, Shape};
 use shape::{literals_of, rows_of, shape_of_rows};
 pub use translate::translate;
 
-/// The most memory that one compiled pattern may take, in bytes.
-const SIZE_LIMIT: usize = 4 << 20;
-/// The most memory that the states of a pattern may take to be all worked out, in bytes.
-const DFA_LIMIT: usize = 64 << 10;
-/// The most memory that the states of any other pattern may take while texts are matched, in bytes.
-const CACHE_LIMIT: usize = 256 << 10;
-/// The most memory that a pattern without an engine may take while a text is matched, in bytes: a bit for each
-/// state at each place of the text.
-const VISITED_LIMIT: usize = 2 << 10;
 /// How deep groups may be nested.
 pub(crate) const NEST_LIMIT: u32 = 200;
 
@@ -86,14 +74,6 @@ enum Kind {
     /// Anything else. The engine is made when it is used for the second time: there may be many patterns,
     /// it is large, and to make it takes longer than to do without it once.
     Other { head: Box<[u8]>, literal: Box<[u8]>, program: usize, used: AtomicBool, engine: OnceLock<Engine> },
-}
-
-enum Engine {
-    /// All states worked out before: fast, and it asks for no memory.
-    Dfa(Box<dense::DFA<Vec<u32>>>),
-    Regex(Regex),
-    /// It was compiled before, as a test; so this cannot be.
-    Nothing,
 }
 
 impl Kind {
@@ -178,7 +158,7 @@ impl Pattern {
     /// Makes the engine, if there is to be one.
     pub(crate) fn prepare(&self) {
         if let Kind::Other { engine, .. } = &self.0.kind {
-            engine.get_or_init(|| engine_of(&self.0.source));
+            engine.get_or_init(|| Engine::of(&self.0.source));
         }
     }
 
@@ -195,76 +175,16 @@ impl Pattern {
                 {
                     return matches;
                 }
-                engine.get_or_init(|| engine_of(&self.0.source))
+                engine.get_or_init(|| Engine::of(&self.0.source))
             }
         };
-        match engine {
-            Engine::Dfa(dfa) => {
-                let input = Input::new(text).anchored(Anchored::Yes);
-                matches!(dfa.try_search_fwd(&input), Ok(Some(_)))
-            }
-            Engine::Regex(regex) => regex.is_match(text),
-            Engine::Nothing => false,
-        }
+        engine.is_full_match(text)
     }
 }
 
 fn parse(translated: &str) -> Result<Hir, Refusal> {
     let mut parser = ParserBuilder::new().unicode(false).utf8(false).nest_limit(NEST_LIMIT + 50).build();
     parser.parse(translated).map_err(|error| Refusal::Unsupported(last_line(&error.to_string())))
-}
-
-/// Anchors and a group, not a search and a look at the bounds: of `/a|/ab` a search stops at the
-/// first alternative and would miss that the second one takes all of `/ab`.
-fn whole(source: &str) -> Result<String, Refusal> {
-    Ok(format!(r"\A(?:{})\z", translate(source)?))
-}
-
-fn nfa_of(source: &str) -> Result<NFA, Refusal> {
-    let syntax = syntax::Config::new().unicode(false).utf8(false).nest_limit(NEST_LIMIT + 50);
-    let config = thompson::Config::new()
-        .utf8(false)
-        .which_captures(thompson::WhichCaptures::None)
-        .nfa_size_limit(Some(SIZE_LIMIT));
-    let mut compiler = thompson::Compiler::new();
-    compiler.syntax(syntax).configure(config).build(&whole(source)?).map_err(|error| {
-        match error.size_limit() {
-            Some(_) => Refusal::TooLarge,
-            None => Refusal::Unsupported(last_line(&error.to_string())),
-        }
-    })
-}
-
-/// Whether a pattern matches all of `text`, by its program alone. `None` when that takes long.
-fn matches_once(source: &str, text: &[u8]) -> Option<bool> {
-    let config = backtrack::Config::new().visited_capacity(VISITED_LIMIT);
-    let program = nfa_of(source).ok()?;
-    let machine = backtrack::Builder::new().configure(config).build_from_nfa(program).ok()?;
-    let input = Input::new(text).anchored(Anchored::Yes);
-    machine.try_is_match(&mut machine.create_cache(), input).ok()
-}
-
-fn engine_of(source: &str) -> Engine {
-    let config = dense::Config::new()
-        .start_kind(StartKind::Anchored)
-        .dfa_size_limit(Some(DFA_LIMIT))
-        .determinize_size_limit(Some(DFA_LIMIT * 2));
-    let dfa =
-        nfa_of(source).ok().and_then(|nfa| dense::Builder::new().configure(config).build_from_nfa(&nfa).ok());
-    if let Some(dfa) = dfa {
-        return Engine::Dfa(Box::new(dfa));
-    }
-    // Many states: they are worked out as texts need them, in memory that is bounded.
-    let regex = whole(source).ok().and_then(|whole| {
-        RegexBuilder::new(&whole)
-            .unicode(false)
-            .size_limit(SIZE_LIMIT * 4)
-            .dfa_size_limit(CACHE_LIMIT)
-            .nest_limit(NEST_LIMIT + 50)
-            .build()
-            .ok()
-    });
-    regex.map_or(Engine::Nothing, Engine::Regex)
 }
 
 impl fmt::Debug for Pattern {

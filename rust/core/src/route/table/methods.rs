@@ -67,7 +67,7 @@ mod tests {
         assert!(all.iter().all(|bit| bit.is_power_of_two()));
         assert_eq!(all.iter().fold(0, |sum, bit| sum | bit), u16::MAX);
         assert_eq!(all.len(), 16);
-        for other in [&b""[..], b"get", b"G", b"GEX", b"GETT", b"POSS", b"OPTI\0NS"] {
+        for other in [&b""[..], b"get", b"G", b"GEX", b"GETT", b"POSS", b"OPTI\0NS", b"GEGETET"] {
             assert_eq!(method_bit(other), 0);
         }
     }

@@ -6,6 +6,7 @@ mod build;
 pub(crate) mod bytes;
 mod compiled;
 mod exact;
+mod fans;
 mod first;
 mod hosts;
 mod inside;

@@ -6,8 +6,9 @@
 
 use super::bytes::same;
 use super::exact::{Found, Plain};
+use super::fans::Fan;
 use super::segments::{Cursor, Key, Segments};
-use super::units::{Fan, NOWHERE, Step, Unit, Units};
+use super::units::{NOWHERE, Step, Unit, Units};
 use std::ops::Range;
 
 /// Where a template ends. The lower bit says whether one does where the text ends, the other whether

@@ -1,6 +1,7 @@
 //! Tables that were changed, against tables that are built anew.
 
 use super::samples::{Asked, HOSTS, asked, rule, with_request};
+use super::shard::USUAL_RULES;
 use super::{RouteTable, UpdateError};
 use crate::route::{
     HostMode, HostPattern, LinearTable, PathMatch, Precedence, Request, Rule, Target, VirtualHosts,
@@ -151,6 +152,23 @@ fn the_parts_of_other_hosts_are_shared() {
     assert_eq!((name_at(&changed, "h7"), name_at(&changed, "h8")), (Some("new".into()), Some("r".into())));
     let retargeted = table.with_targets([(7, vec![Target::new("t", 1)])]).unwrap();
     assert_eq!(before, shards(&retargeted));
+}
+
+#[test]
+fn a_part_that_would_be_too_large_is_left_alone() {
+    let rules = (0..USUAL_RULES).map(|n| plain("r", "/", &format!("h{n}"))).collect();
+    let table = RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap();
+    let host = HostPattern::parse("h7").unwrap();
+    let shard_of = |table: &RouteTable, host: &str| {
+        let place = table.patterns.binary_search(&HostPattern::parse(host).unwrap()).unwrap();
+        table.served.get(place).map(|served| Arc::as_ptr(&served.shard))
+    };
+    let more = |count| (0..count).map(|_| plain("new", "/", "x")).collect();
+    let changed = table.with_host(std::slice::from_ref(&host), more(1)).unwrap();
+    assert_eq!(shard_of(&changed, "h7"), shard_of(&changed, "h8"));
+    let changed = table.with_host(&[host], more(2)).unwrap();
+    assert_ne!(shard_of(&changed, "h7"), shard_of(&changed, "h8"));
+    assert_eq!(shard_of(&table, "h8"), shard_of(&changed, "h8"));
 }
 
 #[test]
