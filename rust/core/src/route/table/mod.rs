@@ -253,8 +253,8 @@ impl RouteTable {
     #[must_use]
     pub fn find_among(rules: HostRules<'_>, request: &Request<'_>) -> Option<u32> {
         match Target::plain(request.target) {
-            Some(target) => rules.search(request, target, NONE),
-            None => rules.search_split(request),
+            Ok(target) => rules.search(request, target, NONE),
+            Err(slashes) => rules.search_split(request, slashes),
         }
     }
 
@@ -262,16 +262,16 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, request: &Request<'_>) -> Option<u32> {
         match Target::plain(request.target) {
-            Some(target) => self.find_target(request, target),
-            None => self.find_split(request),
+            Ok(target) => self.find_target(request, target),
+            Err(slashes) => self.find_split(request, slashes),
         }
     }
 
     /// The same where the target is more than a path. On its own: what both ways put together would
     /// have to go through the memory.
     #[inline(never)]
-    fn find_split(&self, request: &Request<'_>) -> Option<u32> {
-        self.find_target(request, Target::split(request.target)?)
+    fn find_split(&self, request: &Request<'_>, slashes: u64) -> Option<u32> {
+        self.find_target(request, Target::split(request.target, slashes)?)
     }
 
     #[expect(clippy::inline_always, reason = "what is spared is a call, and the target written to memory")]
@@ -337,8 +337,8 @@ impl RouteTable {
 impl HostRules<'_> {
     /// As [`RouteTable::find_split`].
     #[inline(never)]
-    fn search_split(self, request: &Request<'_>) -> Option<u32> {
-        self.search(request, Target::split(request.target)?, NONE)
+    fn search_split(self, request: &Request<'_>, slashes: u64) -> Option<u32> {
+        self.search(request, Target::split(request.target, slashes)?, NONE)
     }
 
     #[expect(clippy::inline_always, reason = "as for `RouteTable::find_target`")]

@@ -14,26 +14,26 @@ pub(super) struct Target<'r> {
 }
 
 impl<'r> Target<'r> {
-    /// `None` for one that is more than a path.
+    /// For a target that is more than a path: which of its first 64 bytes are slashes.
     #[expect(clippy::inline_always, reason = "as for `scan`")]
     #[inline(always)]
-    pub(super) fn plain(target: &'r [u8]) -> Option<Self> {
+    pub(super) fn plain(target: &'r [u8]) -> Result<Self, u64> {
         let (slashes, is_plain) = scan(target);
-        is_plain.then_some(Self { path: target, slashes })
+        if is_plain { Ok(Self { path: target, slashes }) } else { Err(slashes) }
     }
 
-    /// `None` for one with a `#` in it.
-    pub(super) fn split(target: &'r [u8]) -> Option<Self> {
-        if let Some(blocks) = Blocks::of(target) {
-            let end = blocks.places_of(b'?').trailing_zeros().min(u32::try_from(target.len()).ok()?);
-            let path = target.get(..end as usize)?;
-            let before = 1_u64.checked_shl(end).unwrap_or(0).wrapping_sub(1);
-            let slashes = blocks.places_of(b'/') & before;
-            return (blocks.places_of(b'#') == 0).then_some(Self { path, slashes });
-        }
-        let end = memchr2(b'?', b'#', target).unwrap_or(target.len());
-        let (path, rest) = target.split_at_checked(end)?;
-        memchr(b'#', rest).is_none().then_some(Self { path, slashes: slashes(path) })
+    /// A target of which these are the slashes among the first 64 bytes. `None` for one with a `#` in it.
+    pub(super) fn split(target: &'r [u8], slashes: u64) -> Option<Self> {
+        let end = match Blocks::of(target) {
+            Some(blocks) if blocks.places_of(b'#') != 0 => return None,
+            Some(blocks) => target.len().min(blocks.places_of(b'?').trailing_zeros() as usize),
+            None => {
+                let end = memchr2(b'?', b'#', target).unwrap_or(target.len());
+                memchr(b'#', target.get(end..)?).map_or(Some(end), |_| None)?
+            }
+        };
+        let slashes = if end < 64 { slashes & ((1 << end) - 1) } else { slashes };
+        Some(Self { path: target.get(..end)?, slashes })
     }
 }
 
@@ -76,12 +76,17 @@ fn see(block: [u8; 16]) -> (u64, u8x16) {
     (u64::from(is(b'/').to_bitmask()), is(b'?') | is(b'#'))
 }
 
-/// Sixteen to 64 bytes.
+/// Up to 64 bytes, and where each block begins.
 struct Blocks([(u8x16, usize); 4]);
 
 impl Blocks {
     fn of(text: &[u8]) -> Option<Self> {
-        let end = text.len().checked_sub(16).filter(|end| *end <= 48)?;
+        let Some(end) = text.len().checked_sub(16) else {
+            return Some(Self([(u8x16::new(short(text).to_le_bytes()), 0); 4]));
+        };
+        if end > 48 {
+            return None;
+        }
         let block = |place: usize| Some((u8x16::new(*text.get(place..)?.first_chunk()?), place));
         Some(Self([block(0)?, block(end.min(16))?, block(end.min(32))?, block(end)?]))
     }
@@ -116,9 +121,10 @@ mod tests {
                 let slashes = slashes.fold(0, |all, (place, _)| all | 1_u64 << place);
                 Target { path: path.as_bytes(), slashes }
             });
-            prop_assert_eq!(Target::split(target.as_bytes()), expected);
+            let slashes = slashes(target.as_bytes());
+            prop_assert_eq!(Target::split(target.as_bytes(), slashes), expected);
             let expected = expected.filter(|expected| expected.path.len() == target.len());
-            prop_assert_eq!(Target::plain(target.as_bytes()), expected);
+            prop_assert_eq!(Target::plain(target.as_bytes()), expected.ok_or(slashes));
         }
     }
 }
