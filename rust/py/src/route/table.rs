@@ -4,7 +4,7 @@ use super::answers::Answers;
 use super::matched::Match;
 use super::request::Arguments;
 use super::rule::Rule;
-use super::short::Name;
+use super::short::{Name, give_back};
 use super::{columns, many, update};
 use crate::chance::Turns;
 use crate::error::{fault, rule_error};
@@ -76,6 +76,8 @@ impl RouteTable {
         }
         let table = CoreTable::new(inner, &hosts, secret(py)?)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
+        drop(hosts);
+        give_back(rules.len());
         let answers = Answers::new(py, rules)?;
         Ok(Self::of(py, table, order, answers, Arc::new(Turns::new(py, seed)?)))
     }

@@ -76,8 +76,9 @@ pub(super) fn spread(hashes: &[u64]) -> (u32, u32, bool) {
     let least = hashes.len().next_power_of_two().ilog2();
     if hashes.len() > APART {
         let ways = (0..=MOST_SKIPPED).step_by(8);
-        let best = ways.min_by_key(|skipped| sharing(hashes, Fan::new(0, *skipped, least + 1)));
-        return (best.unwrap_or(0), least + 1, false);
+        let bits = least + u32::from(4 * hashes.len() > 3 << least);
+        let best = ways.min_by_key(|skipped| sharing(hashes, Fan::new(0, *skipped, bits)));
+        return (best.unwrap_or(0), bits, false);
     }
     // A table that would be nearly full is not tried: it hardly ever works.
     let least = least + u32::from(hashes.len() > 3 && 8 * hashes.len() > 5 << least);
