@@ -8,7 +8,7 @@ use crate::route::{
 };
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// What is done to a table.
@@ -152,6 +152,16 @@ fn the_parts_of_other_hosts_are_shared() {
     assert_eq!((name_at(&changed, "h7"), name_at(&changed, "h8")), (Some("new".into()), Some("r".into())));
     let retargeted = table.with_targets([(7, vec![Target::new("t", 1)])]).unwrap();
     assert_eq!(before, shards(&retargeted));
+}
+
+#[test]
+fn hosts_that_come_one_by_one_share_a_part() {
+    let mut table = RouteTable::from_rules(vec![plain("r", "/", "h")], Precedence::Listed, 42).unwrap();
+    for name in ["a", "b", "c"] {
+        table = table.with_host(&[HostPattern::parse(name).unwrap()], vec![plain("new", "/", "x")]).unwrap();
+    }
+    let shards: BTreeSet<_> = table.served.iter().map(|served| Arc::as_ptr(&served.shard)).collect();
+    assert_eq!((table.served.len(), shards.len()), (4, 1));
 }
 
 #[test]
