@@ -72,7 +72,7 @@ pub(super) struct Ended {
 }
 
 /// What a template takes in a large table, or a little more.
-const UNITS: usize = 6;
+const UNITS: usize = 4;
 
 /// Whoever walks through a tree.
 pub(super) trait Walker {
