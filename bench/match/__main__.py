@@ -10,7 +10,6 @@ hold or was not measured, else 0.
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import shlex
 import subprocess
@@ -18,9 +17,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import core, picks, plot, report, suite
-from .goals import Figures, Measured, goals
-from .rounds import Times, measure
+from . import apart, core, picks, plot, report, suite
+from .goals import Measured, goals
+from .rounds import Times
 
 ENVOY = "envoy"
 CORE_SITES = ("github-203", "site-100k")
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
     chosen = options.only or names()
     core_alone = in_rust(chosen)  # first, since it has to be compiled
-    told, figures = routing(chosen, options.rounds, options.repeats)
+    told, figures = apart.measure(chosen, options.rounds, options.repeats)
     seen = Measured(figures, core_alone, build(chosen), deviations(chosen), envoy(chosen))
     reached = goals(seen)
     head = {
@@ -72,22 +71,6 @@ def main(arguments: Sequence[str]) -> int:
     plot.draw(figures, options.out / "growth.svg")
     print(results if options.json else "\n".join(report.goal_lines(reached)))
     return int(options.check and not all(goal.holds for goal in reached))
-
-
-def routing(
-    chosen: Sequence[str], rounds: int, repeats: int
-) -> tuple[dict[str, report.Told], Figures]:
-    """Builds, checks and measures one group after the other, and lets each go."""
-    told: dict[str, report.Told] = {}
-    figures: dict[str, dict[str, Times]] = {}
-    for name, make in suite.groups().items():
-        if name in chosen:
-            group = make()
-            say(f"{group.title}: {', '.join(one.name for one in group.candidates)}")
-            told[name], figures[name] = report.tell(group), measure(group, rounds, repeats)
-            del group
-            gc.collect()
-    return told, figures
 
 
 def in_rust(chosen: Sequence[str]) -> dict[str, dict[str, Times]]:

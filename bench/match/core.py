@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -16,6 +17,7 @@ from .routes import Route
 from .suite import Site
 
 ROOT = Path(__file__).parent.parent.parent
+HUGE_PAGES = {"_RJEM_MALLOC_CONF": "thp:always"}  # as rust/py/src/route/short/memory.rs sets it
 COMMAND = ["cargo", "bench", "--quiet", "-p", "trimtab-core", "--bench", "goals", "--"]
 
 
@@ -32,7 +34,8 @@ def measure(site: Site) -> dict[str, Times]:
 
 
 def run(files: Sequence[Path]) -> dict[str, Times]:
-    done = subprocess.run([*COMMAND, *files], cwd=ROOT, check=True, stdout=subprocess.PIPE)
+    env = {**os.environ, **HUGE_PAGES}
+    done = subprocess.run([*COMMAND, *files], cwd=ROOT, env=env, check=True, stdout=subprocess.PIPE)
     read: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
     return {one["name"]: Times(one["rounds"]) for one in read}
 

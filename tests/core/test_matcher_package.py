@@ -23,6 +23,20 @@ def test_importing_the_matcher_loads_nothing_else() -> None:
     assert python("-c", code).split() == ["trimtab", "trimtab._core"]
 
 
+def test_a_large_table_asks_for_huge_pages() -> None:
+    """On Linux the memory of tables is asked for in huge pages, where the system gives them to who asks."""
+    modes = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    code = "import re, trimtab\n"
+    code += (
+        "table = trimtab.RouteTable([trimtab.Rule(f'r{i}', path=f'/{i}') for i in range(9_999)])\n"
+    )
+    code += "print(len(re.findall('VmFlags:.* hg', open('/proc/self/smaps').read())) > 0)"
+    if modes.exists():
+        assert python("-c", code).split() == [str("[madvise]" in modes.read_text())]
+    else:
+        assert sys.platform != "linux"
+
+
 def test_the_stub_is_the_binary() -> None:
     """The typed contract names exactly what the binary has."""
     python("-m", "mypy.stubtest", "trimtab._core", "--concise")

@@ -19,6 +19,11 @@ use std::time::Instant;
 use trimtab_core::pick::{RoundRobin, Weights, sticky};
 use trimtab_core::route::{HostPattern, PathMatch, Pattern, Precedence, Request, RouteTable, Rule, Target};
 
+/// The allocator of the extension. It reads its options from `_RJEM_MALLOC_CONF`; the extension's is `thp:always`.
+#[cfg(target_os = "linux")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const ROUNDS: usize = 9;
 const REPEATS: usize = 5;
 const PICKS: u64 = 20_000;

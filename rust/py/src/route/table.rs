@@ -77,8 +77,9 @@ impl RouteTable {
         let table = CoreTable::new(inner, &hosts, secret(py)?)
             .map_err(|error| PyValueError::new_err(error.to_string()))?;
         drop(hosts);
-        give_back(rules.len());
+        let count = rules.len();
         let answers = Answers::new(py, rules)?;
+        give_back(count);
         Ok(Self::of(py, table, order, answers, Arc::new(Turns::new(py, seed)?)))
     }
 

@@ -60,7 +60,9 @@ pub(super) enum Subject {
 /// All conditions of all rules.
 #[derive(Debug, Default)]
 pub(super) struct AllNeeds {
+    /// The rules, unless none of them is ever asked itself.
     pub rules: Vec<Arc<Rule>>,
+    /// What each rule asks for, while the rules are compiled.
     needs: Vec<Needs>,
     conditions: Vec<Condition>,
     /// The names of headers.
@@ -193,6 +195,17 @@ impl AllNeeds {
         all.share(seen);
         all.rules = rules;
         Some(all)
+    }
+
+    /// To be called once, when the rules are compiled: what they ask for then stands where a search
+    /// meets them.
+    pub(super) fn freeze(&mut self) {
+        let is_asked_itself = |needs: &Needs| needs.count > 0 || needs.flags & UNUSUAL != 0;
+        if !self.needs.iter().any(is_asked_itself) {
+            self.rules = Vec::new();
+        }
+        self.needs = Vec::new();
+        self.conditions.shrink_to_fit();
     }
 
     /// Keeps the one value that a header may have, if that is what is asked. `None` when there are too
@@ -369,7 +382,7 @@ impl AllNeeds {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        size_of_val(self.needs.as_slice())
+        size_of_val(self.rules.as_slice())
             + size_of_val(self.conditions.as_slice())
             + self.values.size_bytes()
     }

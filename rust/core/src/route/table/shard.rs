@@ -50,7 +50,7 @@ impl Shard {
         let counts: Vec<usize> = lists.iter().map(Vec::len).collect();
         number(counts.iter().sum())?;
         let rules: Vec<_> = lists.into_iter().flatten().collect();
-        let needs = AllNeeds::of(rules, names).ok_or(TooLarge::Places)?;
+        let mut needs = AllNeeds::of(rules, names).ok_or(TooLarge::Places)?;
         let mut builder = Builder::new(&needs, seed);
         let mut listed = Vec::with_capacity(counts.len());
         let mut first = 0;
@@ -65,6 +65,7 @@ impl Shard {
             first += count;
         }
         let parts = builder.finish();
+        needs.freeze();
         Ok((Self { compiled: Compiled { parts, needs } }, listed))
     }
 

@@ -6,15 +6,15 @@
 mod dict;
 mod late;
 mod many;
+mod memory;
 mod number;
 mod read;
-mod spare;
 
 pub use dict::{Name, have_items};
 pub use late::Late;
 pub use many::answers_to;
+pub use memory::give_back;
 pub use read::utf8_of;
-pub use spare::give_back;
 
 use super::headers::PyHeaders;
 use super::matched::Match;
