@@ -20,7 +20,7 @@ use trimtab_core::pick::{RoundRobin, Weights, sticky};
 use trimtab_core::route::{HostPattern, PathMatch, Pattern, Precedence, Request, RouteTable, Rule, Target};
 
 /// The allocator of the extension. It reads its options from `_RJEM_MALLOC_CONF`; the extension's is `thp:always`.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -8,12 +8,12 @@ const LARGE: usize = 10_000;
 /// allocator would keep it for a while: more than what a large table takes in the end.
 pub fn give_back(rules: usize) {
     if rules >= LARGE {
-        #[cfg(target_os = "linux")]
+        #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
         linux::purge();
     }
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod linux {
     use std::ffi::{CStr, c_char};
     use std::ptr;
