@@ -93,7 +93,7 @@ bench: tools ## Micro-benchmarks, and weight decided -> Envoy ACK
 	$(BIN)/python bench/decided_ack.py
 	$(BIN)/python -m bench.envoy_cpu
 
-bench-match: $(RIVALS) ## The matcher beside other routers, Envoy and its goals (10 minutes)
+bench-match: $(RIVALS) ## The matcher beside other routers, Envoy and its goals (5 minutes)
 	mkdir -p report/bench-match
 	$(PYTEST) bench/match --benchmark-enable --benchmark-only --benchmark-group-by=group \
 	  --benchmark-max-time=0.2 --benchmark-min-rounds=3 --benchmark-json=report/bench-match/groups.json

@@ -238,6 +238,27 @@ proptest! {
     }
 }
 
+/// Methods that have no bit, and a scheme: the rule itself is asked, also where none asks for a header.
+#[test]
+fn rules_of_unusual_methods_and_schemes_are_found() {
+    let mut rules: Vec<Rule> = (0..12).map(|_| Rule::named("r").with_path(PathMatch::prefix("/a"))).collect();
+    for (number, rule) in rules.iter_mut().enumerate() {
+        rule.set_methods(vec![format!("M{number}").into()]);
+    }
+    let mut other = Rule::named("r").with_path(PathMatch::prefix("/a"));
+    other.set_entry(Some("ftp"), None);
+    rules.push(other);
+    let table = RouteTable::from_rules(rules.into_iter().map(Arc::new).collect(), Precedence::Listed, 42);
+    let find = |method: &str, scheme: &'static [u8]| {
+        let (method, scheme) = (Some(method.as_bytes()), Some(scheme));
+        table.as_ref().unwrap().find(&Request { method, scheme, ..Request::to(b"/a") })
+    };
+    for number in 0..12 {
+        assert_eq!(find(&format!("M{number}"), b"http"), Some(number));
+    }
+    assert_eq!((find("M12", b"http"), find("M12", b"ftp")), (None, Some(12)));
+}
+
 fn refusal(rules: impl Iterator<Item = Rule>) -> TooLarge {
     let rules = rules.map(|rule| Arc::new(rule.checked().unwrap())).collect();
     RouteTable::from_rules(rules, Precedence::Listed, 42).unwrap_err()
