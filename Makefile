@@ -30,7 +30,7 @@ $(READY): pyproject.toml $(RUST)
 	@command -v $(PYTHON) >/dev/null || { echo "trimtab needs Python 3.11 or newer: install python3, or set PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "trimtab needs Python 3.11 or newer, $(PYTHON) is older: set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "$(PYTHON) has no venv module: install it (Debian: python3-venv)"; exit 1; }
-	@command -v cargo >/dev/null || { echo "trimtab needs a Rust toolchain, 1.89 or newer: install cargo from your distribution or with rustup"; exit 1; }
+	@command -v cargo >/dev/null || { echo "trimtab needs a Rust toolchain, 1.95 or newer: install it with rustup"; exit 1; }
 	@echo "setup: virtual environment in $(VENV)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "setup: dependencies, and the Rust extension (about 2 minutes, the first time)"

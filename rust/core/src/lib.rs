@@ -14,6 +14,7 @@
 //! # Ok::<(), trimtab_core::route::RuleError>(())
 //! ```
 
+pub mod likely;
 pub mod pick;
 pub mod route;
 pub mod solve;

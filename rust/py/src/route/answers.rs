@@ -6,6 +6,7 @@ use super::short::Late;
 use pyo3::prelude::*;
 use pyo3::{PyTraverseError, PyVisit};
 use std::collections::BTreeMap;
+use std::hint::cold_path;
 
 /// How many rules stand together. To share a rule costs many times what it costs to share a chunk, so
 /// that in a large table there are more chunks than rules in one.
@@ -44,7 +45,7 @@ impl Chunk {
     #[inline]
     fn answer(&self, py: Python<'_>, number: usize) -> PyResult<Option<&Py<Match>>> {
         let Some(answer) = self.answers.get(number % CHUNK) else { return Ok(None) };
-        answer.get().map_or_else(|| self.make(py, number, answer), |answer| Ok(Some(answer)))
+        if let Some(answer) = answer.get() { Ok(Some(answer)) } else { self.make(py, number, answer) }
     }
 
     #[cold]
@@ -83,7 +84,10 @@ impl Answers {
     #[inline]
     pub fn get<'py>(&self, py: Python<'py>, number: u32) -> PyResult<Option<&Bound<'py, Match>>> {
         let number = number as usize;
-        let Some(chunk) = self.chunk(number) else { return Ok(None) };
+        let Some(chunk) = self.chunk(number) else {
+            cold_path();
+            return Ok(None);
+        };
         Ok(chunk.answer(py, number)?.map(|answer| answer.bind(py)))
     }
 

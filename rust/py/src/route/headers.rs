@@ -35,6 +35,14 @@ struct Seen<'py> {
     error: OnceCell<PyErr>,
 }
 
+impl Seen<'_> {
+    /// What went wrong, if anything did.
+    #[inline(never)]
+    fn check(self: Box<Self>) -> PyResult<()> {
+        self.error.into_inner().map_or(Ok(()), Err)
+    }
+}
+
 /// How headers were given.
 enum Source<'a, 'py> {
     Dict(&'a Bound<'py, PyDict>),
@@ -101,7 +109,8 @@ impl<'a, 'py> Source<'a, 'py> {
 impl<'a, 'py> PyHeaders<'a, 'py> {
     /// Headers that were given in one of the ways that frameworks have: a dict, another mapping, or a
     /// list or tuple of pairs.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "a call of it is a part of what headers take")]
+    #[inline(always)]
     pub fn of(headers: &'a Value<'py>, names: &'a [Name]) -> PyResult<Self> {
         match headers.cast::<PyDict>() {
             Ok(dict) => Ok(Self::new(Source::Dict(dict), names)),
@@ -115,9 +124,10 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
     }
 
     /// What went wrong while reading, if anything did.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "as for `of`")]
+    #[inline(always)]
     pub fn check(self) -> PyResult<()> {
-        self.seen.into_inner().and_then(|seen| seen.error.into_inner()).map_or(Ok(()), Err)
+        self.seen.into_inner().map_or(Ok(()), Seen::check)
     }
 
     /// The answer, or what it is when reading went wrong.

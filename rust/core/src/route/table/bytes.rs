@@ -1,5 +1,6 @@
 //! Bytes: hashing, folding, comparing. All of it eight bytes at a time.
 
+use crate::likely::{likely, unlikely};
 use memchr::memchr;
 
 /// What a bad index or an absent thing is called in the arrays of a table.
@@ -136,14 +137,16 @@ pub(crate) fn common(a: &[u8], b: &[u8]) -> usize {
 /// are compared at once, are mostly all of one.
 #[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    if a.len() != b.len() {
+    if unlikely(a.len() != b.len()) {
         return false;
+    }
+    // What is usual is asked first.
+    if likely((8..=32).contains(&a.len())) {
+        return if a.len() < 16 { same_ends::<8>(a, b) } else { same_ends::<16>(a, b) };
     }
     match a.len() {
         0..4 => a.iter().zip(b).all(|(a, b)| a == b),
         4..8 => same_ends::<4>(a, b),
-        8..16 => same_ends::<8>(a, b),
-        16..=32 => same_ends::<16>(a, b),
         _ => a == b,
     }
 }
@@ -182,7 +185,7 @@ impl Edges {
     #[must_use]
     #[inline]
     pub fn fit(&self, text: &[u8]) -> bool {
-        if text.len() != self.length {
+        if unlikely(text.len() != self.length) {
             return false;
         }
         match (text.first_chunk(), text.last_chunk()) {

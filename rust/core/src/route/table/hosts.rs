@@ -9,6 +9,7 @@ use super::limits::{TooLarge, number};
 use super::needs::AllNeeds;
 use super::trie::{Folded, FoldedBackward, Visitor};
 use super::trie_build::Key;
+use crate::likely::likely;
 use crate::route::HostPattern;
 use crate::route::host::HostMode;
 use std::borrow::Cow;
@@ -123,7 +124,7 @@ impl HostIndex {
     #[inline]
     fn only(&self, host: &[u8]) -> Option<u32> {
         let (only, place) = self.only.as_ref()?;
-        same(host, only).then_some(*place)
+        likely(same(host, only)).then_some(*place)
     }
 
     fn exact(&self, host: &[u8]) -> Option<u32> {

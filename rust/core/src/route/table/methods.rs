@@ -1,6 +1,8 @@
 //! Methods as bits: the usual ones have bits of their own.
 
-/// The methods that have a bit of their own, each where [`method_place`] finds it.
+use std::hint::cold_path;
+
+/// The methods that have a bit of their own, each where [`method_bit`] looks for it.
 const METHODS: [&[u8]; 16] = [
     b"", b"PATCH", b"", b"", b"", b"PUT", b"TRACE", b"", b"GET", b"DELETE", b"", b"OPTIONS", b"", b"HEAD",
     b"CONNECT", b"POST",
@@ -49,7 +51,10 @@ fn pairs(method: &[u8]) -> Option<u64> {
 /// first bytes.
 #[inline]
 pub(super) fn method_bit(method: &[u8]) -> u16 {
-    let Some(pairs) = pairs(method) else { return 0 };
+    let Some(pairs) = pairs(method) else {
+        cold_path();
+        return 0;
+    };
     let place = (pairs.wrapping_mul(5).wrapping_add(pairs >> 8)) % 16;
     let (known, length) = METHOD_PAIRS.get(usize::try_from(place).unwrap_or(0)).copied().unwrap_or_default();
     if (known ^ pairs) | (length ^ method.len()) as u64 == 0 { 1 << place } else { 0 }

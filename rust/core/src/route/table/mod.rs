@@ -48,6 +48,7 @@ use super::linear::{LinearTable, VirtualHosts};
 use super::order::Precedence;
 use super::request::Request;
 use super::rule::Rule;
+use crate::likely::{likely, unlikely};
 use bytes::NONE;
 use hosts::HostIndex;
 use limits::{REGEX_LIMIT, check_regexes, number};
@@ -277,8 +278,8 @@ impl RouteTable {
     #[expect(clippy::inline_always, reason = "what is spared is a call, and the target written to memory")]
     #[inline(always)]
     fn find_target(&self, request: &Request<'_>, target: Target<'_>) -> Option<u32> {
-        let host = if self.ignore_port { without_port(request.host) } else { request.host };
-        if self.mode == HostMode::Best {
+        let host = if unlikely(self.ignore_port) { without_port(request.host) } else { request.host };
+        if likely(self.mode == HostMode::Best) {
             return self.rules_at(self.hosts.best(host)?)?.search(request, target, NONE);
         }
         self.find_in_turn(host, request, target)

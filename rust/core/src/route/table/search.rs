@@ -87,7 +87,8 @@ impl Within<'_, '_, '_, '_> {
             return;
         };
         if index.segments != NONE {
-            parts.segments.walk(index.segments, self.text, slashes(self.text), self);
+            let best = self.search.best;
+            self.search.best = parts.segments.walk(index.segments, self.text, slashes(self.text), best, self);
         }
         self.beside_segments(index);
     }
@@ -314,22 +315,16 @@ impl Visitor for Once<'_, '_, '_, '_, '_> {
 }
 
 impl Walker for Within<'_, '_, '_, '_> {
-    #[inline]
-    fn bound(&self) -> u32 {
-        self.search.best
+    fn plain(&mut self, _: u32, methods: u16) -> bool {
+        self.search.probe.has_method(methods)
     }
 
-    // Calls, so that the walk has all registers.
+    // A call, so that the walk has all registers.
     #[inline(never)]
-    fn plain(&mut self, rank: u32, methods: u16) {
-        if self.search.probe.has_method(methods) {
-            self.search.best = rank;
-        }
-    }
-
-    #[inline(never)]
-    fn found(&mut self, found: &Found) {
+    fn found(&mut self, found: &Found, best: u32) -> u32 {
+        self.search.best = best;
         self.found(found, self.text.len());
+        self.search.best
     }
 }
 

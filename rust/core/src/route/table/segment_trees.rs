@@ -7,8 +7,10 @@
 use super::bytes::same;
 use super::exact::{Found, Plain};
 use super::fans::Fan;
-use super::segments::{Cursor, Key, Segments};
+use super::segments::{Cursor, Key, Seed, Segments};
 use super::units::{NOWHERE, Step, Unit, Units};
+use crate::likely::{likely, unlikely, usual};
+use std::hint::cold_path;
 use std::ops::Range;
 
 /// Where a template ends. The lower bit says whether one does where the text ends, the other whether
@@ -76,11 +78,10 @@ const UNITS: usize = 4;
 
 /// Whoever walks through a tree.
 pub(super) trait Walker {
-    /// Only what has a better rank is of interest.
-    fn bound(&self) -> u32;
-    /// One rule, and its methods.
-    fn plain(&mut self, rank: u32, methods: u16);
-    fn found(&mut self, found: &Found);
+    /// Whether the request gets the rule of this rank, which asks for one of these methods, if any.
+    fn plain(&mut self, rank: u32, methods: u16) -> bool;
+    /// The best rank of what is known of a text, or `best` when none is better.
+    fn found(&mut self, found: &Found, best: u32) -> u32;
 }
 
 /// Ways that lead on from a step: where any segment does, zero if it leads nowhere, and those that are
@@ -96,7 +97,7 @@ pub(super) struct Ways {
 #[repr(C)]
 pub(super) struct SegmentTrees {
     units: Units,
-    seed: u64,
+    seed: Seed,
     ended: Vec<Ended>,
     /// The segments that are longer than a key.
     texts: Vec<u8>,
@@ -105,52 +106,76 @@ pub(super) struct SegmentTrees {
 }
 
 impl SegmentTrees {
-    /// Tells `walker` what is known of each template that a text fits, the better ways first.
-    /// `slashes`: which of the first 64 bytes of the text are some.
-    #[inline]
-    pub(super) fn walk(&self, root: u32, text: &[u8], slashes: u64, walker: &mut impl Walker) {
-        if let (Some(root), Some((segments, start))) = (self.units.step(root), Segments::of(text, slashes)) {
-            self.walk_on(root, &segments, start, walker);
-        }
+    /// The best rank of the templates that a text fits, or `best` when none is better. `slashes`: which of
+    /// the first 64 bytes of the text are some.
+    #[expect(clippy::inline_always, reason = "a call of it is a tenth of a match")]
+    #[inline(always)]
+    pub(super) fn walk(
+        &self,
+        root: u32,
+        text: &[u8],
+        slashes: u64,
+        best: u32,
+        walker: &mut impl Walker,
+    ) -> u32 {
+        let (Some(step), Some((segments, cursor))) = (self.units.step(root), Segments::of(text, slashes))
+        else {
+            cold_path();
+            return best;
+        };
+        self.walk_on(step, &segments, cursor, best, walker)
     }
 
-    /// From a step on, to which a text has led up to `cursor`.
-    #[expect(clippy::inline_always, reason = "most texts take one way, for which a call is a tenth of it")]
+    /// The same from a step on, to which a text has led up to `cursor`.
+    #[expect(clippy::inline_always, reason = "as for `walk`")]
     #[inline(always)]
-    fn walk_on(&self, step: &Unit, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
-        let (mut step, mut cursor) = (step, cursor);
-        while step.min_rank() < walker.bound() {
+    fn walk_on<'t>(
+        &'t self,
+        mut step: &'t Unit,
+        segments: &Segments<'_>,
+        mut cursor: Cursor,
+        mut best: u32,
+        walker: &mut impl Walker,
+    ) -> u32 {
+        while likely(step.min_rank() < best) {
             let is_end = segments.is_end(cursor);
-            if is_end || step.ended() & Ends::BEFORE != 0 {
-                self.end(step, is_end, walker);
+            if unlikely(is_end || step.ended() & Ends::BEFORE != 0) {
+                best = self.end(step, is_end, best, walker);
                 if is_end {
-                    return;
+                    break;
                 }
             }
             let (segment, next) = segments.next(cursor);
             cursor = next;
-            let open = if segment.is_empty() { 0 } else { step.open() };
-            let open = self.units.step(open).unwrap_or(&NOWHERE);
+            let open = if unlikely(segment.is_empty()) { 0 } else { step.open() };
+            let open = usual(self.units.step(open), &NOWHERE);
             if step.closed().is_none() {
                 step = open;
                 continue;
             }
             let closed = self.closed(step.closed(), segments, &segment);
             let closed_first = closed.min_rank() < open.min_rank();
-            let (better, other) = if closed_first { (closed, open) } else { (open, closed) };
-            step = if other.min_rank() < walker.bound() {
-                self.walk_apart(better, segments, cursor, walker);
-                other
-            } else {
-                better
-            };
+            let (better, other) = if likely(closed_first) { (closed, open) } else { (open, closed) };
+            step = better;
+            if unlikely(other.min_rank() < best) {
+                best = self.walk_apart(better, segments, cursor, best, walker);
+                step = other;
+            }
         }
+        best
     }
 
     /// The same where another way is taken afterwards.
     #[inline(never)]
-    fn walk_apart(&self, step: &Unit, segments: &Segments<'_>, cursor: Cursor, walker: &mut impl Walker) {
-        self.walk_on(step, segments, cursor, walker);
+    fn walk_apart(
+        &self,
+        step: &Unit,
+        segments: &Segments<'_>,
+        cursor: Cursor,
+        best: u32,
+        walker: &mut impl Walker,
+    ) -> u32 {
+        self.walk_on(step, segments, cursor, best, walker)
     }
 
     /// Where a segment leads as the one that it is.
@@ -158,7 +183,7 @@ impl SegmentTrees {
     #[inline(always)]
     fn closed(&self, fan: Fan, segments: &Segments<'_>, segment: &Range<usize>) -> &Unit {
         match segments.short_key(segment) {
-            Some(key) => self.units.find(fan, key.hash(self.seed), |known| known == key),
+            Some(key) => self.units.find(fan, key.hash(self.seed), |known| known.is(key)),
             None => self.long(fan, segments.get(segment.clone())),
         }
     }
@@ -174,28 +199,28 @@ impl SegmentTrees {
         self.units.find(fan, key.hash(self.seed), is)
     }
 
-    /// Tells what ends at a step, if it is where the text ends, or goes on, too.
-    #[inline]
-    fn end(&self, step: &Unit, is_end: bool, walker: &mut impl Walker) {
+    /// The best rank of what ends at a step, if it is where the text ends, or goes on, too; or `best`.
+    #[expect(clippy::inline_always, reason = "as for `walk`")]
+    #[inline(always)]
+    fn end(&self, step: &Unit, is_end: bool, mut best: u32, walker: &mut impl Walker) -> u32 {
         let ends = Ends(step.ended());
         if let Some((methods, is_here)) = ends.of_only(is_end) {
-            if is_here {
-                walker.plain(step.min_rank(), methods);
-            }
-            return;
+            let rank = step.min_rank();
+            return if is_here && walker.plain(rank, methods) { rank } else { best };
         }
         let mut next = ends.0 & !Ends::BEFORE;
         while let Some(ended) = next.checked_sub(1).and_then(|place| self.ended.get(place as usize)) {
             if ended.end.is_here(is_end) {
-                walker.found(&ended.found);
+                best = walker.found(&ended.found, best);
             }
             next = ended.next;
         }
+        best
     }
 
     /// None yet. Whoever sends requests should not be able to guess the seed.
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, ..Self::default() }
+        Self { seed: Seed::new(seed), ..Self::default() }
     }
 
     /// The key that a segment has in these trees.

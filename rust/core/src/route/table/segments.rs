@@ -2,7 +2,8 @@
 
 use super::bytes::{FACTOR, mix};
 use super::target::{short, slashes};
-use std::hint::select_unpredictable;
+use crate::likely::usual;
+use std::hint::{cold_path, select_unpredictable};
 use std::num::NonZero;
 use std::ops::Range;
 
@@ -10,6 +11,16 @@ use std::ops::Range;
 /// length and one. One that does not fit is told by its hash, and by its bytes then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Key(pub u64, pub u64);
+
+/// What nobody should guess who sends requests: a seed, and another one made of it.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct Seed(u64, u64);
+
+impl Seed {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed, seed.rotate_left(32) ^ FACTOR)
+    }
+}
 
 /// What stands in place of the length of a longer one.
 const LONG: u64 = 0xFF;
@@ -33,13 +44,12 @@ impl Key {
     pub(super) const NONE: Self = Self(0, 0);
 
     /// The key of a segment that stands alone.
-    pub(super) fn of(segment: &[u8], seed: u64) -> Self {
+    pub(super) fn of(segment: &[u8], seed: Seed) -> Self {
         Text::new(segment).key(&(0..segment.len())).unwrap_or_else(|| Self::long(segment, seed))
     }
 
     /// The key of a segment that is too long for one.
-    pub(super) fn long(segment: &[u8], seed: u64) -> Self {
-        let salt = FACTOR ^ seed.rotate_left(32);
+    pub(super) fn long(segment: &[u8], Seed(seed, salt): Seed) -> Self {
         let mut hash = seed ^ segment.len() as u64;
         let mut add = |chunk: &[u8; 16]| {
             let (first, second) = halves(u128::from_le_bytes(*chunk));
@@ -55,6 +65,12 @@ impl Key {
             add(chunk);
         }
         Self(hash | LONG, 0)
+    }
+
+    /// Whether it is this one: one comparison, where `==` makes two.
+    #[inline]
+    pub(super) fn is(self, other: Self) -> bool {
+        (self.0 ^ other.0) | (self.1 ^ other.1) == 0
     }
 
     #[inline]
@@ -79,8 +95,8 @@ impl Key {
 
     /// A hash that nobody can steer who does not know the seed.
     #[inline]
-    pub(super) fn hash(self, seed: u64) -> u64 {
-        mix(self.0 ^ seed, self.1 ^ seed.rotate_left(32) ^ FACTOR)
+    pub(super) fn hash(self, seed: Seed) -> u64 {
+        mix(self.0 ^ seed.0, self.1 ^ seed.1)
     }
 }
 
@@ -95,7 +111,12 @@ struct Text<'x> {
 impl<'x> Text<'x> {
     #[inline]
     fn new(bytes: &'x [u8]) -> Self {
-        let head = bytes.first_chunk().map_or_else(|| short(bytes), |head| u128::from_le_bytes(*head));
+        let head = if let Some(head) = bytes.first_chunk() {
+            u128::from_le_bytes(*head)
+        } else {
+            cold_path();
+            short(bytes)
+        };
         Self { bytes, head }
     }
 
@@ -106,7 +127,7 @@ impl<'x> Text<'x> {
     fn before(&self, end: usize) -> u128 {
         let far = select_unpredictable(end < 16, 16, end);
         let chunk = self.bytes.get(far - 16..far).and_then(<[u8]>::first_chunk);
-        let chunk = chunk.map_or(self.head, |chunk| u128::from_le_bytes(*chunk));
+        let chunk = usual(chunk.map(|chunk| u128::from_le_bytes(*chunk)), self.head);
         chunk.wrapping_shl(8 * (far - end) as u32)
     }
 
@@ -114,7 +135,10 @@ impl<'x> Text<'x> {
     #[inline]
     fn key(&self, segment: &Range<usize>) -> Option<Key> {
         let length = segment.end - segment.start;
-        let (low, high) = MASKS.get(length)?;
+        let Some((low, high)) = MASKS.get(length) else {
+            cold_path();
+            return None;
+        };
         let (first, second) = halves(self.before(segment.end));
         // The first byte is free, since there are fifteen at most.
         Some(Key((first & low) | (length as u64 + 1), second & high))
@@ -205,6 +229,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const SEED: Seed = Seed(7, 11);
+
     proptest! {
         #[test]
         fn a_text_is_cut_at_its_slashes(text in "(/[ab]{0,3}|/[ab]{0,40}|/a{60,70}){1,20}") {
@@ -213,7 +239,7 @@ mod tests {
                 prop_assert!(!segments.is_end(cursor));
                 let (segment, next) = segments.next(cursor);
                 prop_assert_eq!(segments.get(segment.clone()), part.as_bytes());
-                let key = Key::of(part.as_bytes(), 7);
+                let key = Key::of(part.as_bytes(), SEED);
                 prop_assert_eq!(segments.short_key(&segment), Some(key).filter(|key| !key.is_long()), "{:?}", part);
                 cursor = next;
             }
@@ -222,7 +248,7 @@ mod tests {
 
         #[test]
         fn keys_are_alike_where_texts_are(a in "[a\0]{0,17}|[ab]{14,40}", b in "[a\0]{0,17}|[ab]{14,40}", seed: u64) {
-            let (of_a, of_b) = (Key::of(a.as_bytes(), seed), Key::of(b.as_bytes(), seed));
+            let (of_a, of_b) = (Key::of(a.as_bytes(), Seed::new(seed)), Key::of(b.as_bytes(), Seed::new(seed)));
             prop_assert_eq!(of_a == of_b, a == b);
             prop_assert!(of_a != Key::NONE);
             prop_assert_eq!(of_a.is_long(), a.len() > 15);
@@ -233,9 +259,9 @@ mod tests {
     fn keys_tell_lengths_apart_where_bytes_do_not() {
         for length in 0..40 {
             let (short, long) = ("a".repeat(length), "a".repeat(length + 1));
-            assert_ne!(Key::of(short.as_bytes(), 7), Key::of(long.as_bytes(), 7));
+            assert_ne!(Key::of(short.as_bytes(), SEED), Key::of(long.as_bytes(), SEED));
             let zero = "\0".to_owned() + &short;
-            assert_ne!(Key::of(short.as_bytes(), 7), Key::of(zero.as_bytes(), 7));
+            assert_ne!(Key::of(short.as_bytes(), SEED), Key::of(zero.as_bytes(), SEED));
         }
     }
 

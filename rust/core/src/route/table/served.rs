@@ -2,6 +2,8 @@
 
 use super::bytes::NONE;
 use super::shard::{Listed, Shard};
+use crate::likely::likely;
+use std::hint::cold_path;
 use std::sync::Arc;
 
 /// The rules of a host.
@@ -67,8 +69,11 @@ impl Served {
     pub(super) fn number(&self, place: u32) -> Option<u32> {
         let along = place.checked_sub(self.listed.first)?;
         match &self.numbers {
-            Numbers::Row(first, count) => (along < *count).then_some(first + along),
-            Numbers::List(list) => list.get(along as usize).copied(),
+            Numbers::Row(first, count) => likely(along < *count).then_some(first + along),
+            Numbers::List(list) => {
+                cold_path();
+                list.get(along as usize).copied()
+            }
         }
     }
 

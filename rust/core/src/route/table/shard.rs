@@ -10,6 +10,7 @@ use super::limits::{TooLarge, number};
 use super::names::Names;
 use super::needs::AllNeeds;
 use super::target::Target;
+use crate::likely::likely;
 use crate::route::Rule;
 use crate::route::request::Request;
 use std::sync::Arc;
@@ -80,7 +81,7 @@ impl Shard {
         bound: u32,
     ) -> Option<u32> {
         let best = first::find(&self.compiled, listed, request, target, bound);
-        Some(best).filter(|best| *best != bound && *best != NONE)
+        Some(best).filter(|best| likely(*best != bound && *best != NONE))
     }
 
     /// The memory that it takes beside its rules, in bytes.

@@ -1,7 +1,9 @@
 //! The path in the target of a request, and what is seen of it on the way.
 
 use super::bytes::word;
+use crate::likely::{likely, unlikely, usual};
 use memchr::{memchr, memchr2};
+use std::hint::cold_path;
 use wide::u8x16;
 
 /// A target that is looked up.
@@ -19,10 +21,13 @@ impl<'r> Target<'r> {
     #[inline(always)]
     pub(super) fn plain(target: &'r [u8]) -> Result<Self, u64> {
         let (slashes, is_plain) = scan(target);
-        if is_plain { Ok(Self { path: target, slashes }) } else { Err(slashes) }
+        if likely(is_plain) { Ok(Self { path: target, slashes }) } else { Err(slashes) }
     }
 
     /// A target of which these are the slashes among the first 64 bytes. `None` for one with a `#` in it.
+    /// No call: what it gives would be put together in memory, and read from there too soon.
+    #[expect(clippy::inline_always, reason = "as for `scan`")]
+    #[inline(always)]
     pub(super) fn split(target: &'r [u8], slashes: u64) -> Option<Self> {
         let end = match Blocks::of(target) {
             Some(blocks) if blocks.places_of(b'#') != 0 => return None,
@@ -47,25 +52,35 @@ pub(super) fn slashes(text: &[u8]) -> u64 {
 #[expect(clippy::inline_always, reason = "a call costs as much as to look at a short path")]
 #[inline(always)]
 fn scan(text: &[u8]) -> (u64, bool) {
-    let Some((first, last)) = text.first_chunk().zip(text.last_chunk()) else {
+    let Some(first) = text.first_chunk() else {
+        cold_path();
         let (slashes, marks) = see(short(text).to_le_bytes());
         return (slashes, marks.to_bitmask() == 0);
     };
-    let (mut slashes, mut marks) = see(*first);
+    let (first_slashes, first_marks) = see(*first);
     let end = text.len() - 16;
-    let mut also = |place: usize| {
+    let also = |place: usize| {
         let place = place.min(end);
         // Bytes that are seen again are seen the same.
-        let (some, marked) = see(*text.get(place..).and_then(<[u8]>::first_chunk).unwrap_or(last));
-        marks |= marked;
-        some << (place % 64)
+        let (some, marks) = see(*usual(text.get(place..).and_then(<[u8]>::first_chunk), first));
+        (some << (place % 64), marks)
     };
     // The same steps for each usual length, since lengths cannot be foreseen.
-    slashes |= also(16) | also(32) | also(48);
-    for place in (64..end + 16).step_by(16) {
-        also(place);
+    let [second, third, fourth] = [also(16), also(32), also(48)];
+    let mut marks = (first_marks | second.1) | (third.1 | fourth.1);
+    if unlikely(end > 48) {
+        marks |= marks_beyond(text);
     }
-    (slashes, marks.to_bitmask() == 0)
+    ((first_slashes | second.0) | (third.0 | fourth.0), marks.to_bitmask() == 0)
+}
+
+/// Where `?` and `#` are in what is beyond the first 64 bytes of a text, all of it in one block.
+#[inline(never)]
+fn marks_beyond(text: &[u8]) -> u8x16 {
+    let (blocks, rest) = text.get(64..).unwrap_or_default().as_chunks();
+    let last = text.last_chunk().filter(|_| !rest.is_empty());
+    let all = blocks.iter().chain(last).map(|block| see(*block).1);
+    all.fold(u8x16::splat(0), |all, marks| all | marks)
 }
 
 /// Which of these bytes are slashes, and which are `?` or `#`.

@@ -303,20 +303,20 @@ mod tests {
     struct All(BTreeSet<u32>);
 
     impl Walker for All {
-        fn bound(&self) -> u32 {
-            NONE
-        }
-        fn plain(&mut self, rank: u32, methods: u16) {
+        fn plain(&mut self, rank: u32, methods: u16) -> bool {
             assert!(self.0.insert(rank) && methods == 0, "told twice");
+            false
         }
-        fn found(&mut self, found: &Found) {
+        fn found(&mut self, found: &Found, best: u32) -> u32 {
             self.plain(found.plain[0].rank, found.plain[0].methods);
+            best
         }
     }
 
     fn found(trees: &SegmentTrees, root: u32, text: &str) -> BTreeSet<u32> {
         let mut all = All::default();
-        trees.walk(root, text.as_bytes(), slashes(text.as_bytes()), &mut all);
+        let best = trees.walk(root, text.as_bytes(), slashes(text.as_bytes()), NONE, &mut all);
+        assert_eq!(best, NONE);
         all.0
     }
 

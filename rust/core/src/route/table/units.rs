@@ -12,6 +12,7 @@ use super::bytes::{ONES, zeros};
 use super::exact::tag_of;
 use super::fans::{FEW, Fan, PLACE, low, spread};
 use super::segments::Key;
+use crate::likely::{likely, unlikely, usual};
 
 /// So many places are in a group, and so many of them are used at most, on average.
 const PLACES: usize = 6;
@@ -181,11 +182,11 @@ impl Units {
     /// The step of a fan with a key of this hash that `is` the one that stands with it.
     #[inline]
     pub(super) fn find(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> &Unit {
-        if fan.is(Fan::GROUPED) {
+        if unlikely(fan.is(Fan::GROUPED)) {
             return self.find_grouped(fan, hash, is).unwrap_or(&NOWHERE);
         }
-        let unit = self.0.get(fan.first() + fan.slot(hash)).unwrap_or(&NOWHERE);
-        if is(unit.key()) {
+        let unit = usual(self.0.get(fan.first() + fan.slot(hash)), &NOWHERE);
+        if likely(is(unit.key())) {
             unit
         } else if fan.is(Fan::APART) || unit.key() == Key::NONE {
             &NOWHERE

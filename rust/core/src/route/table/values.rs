@@ -3,6 +3,7 @@
 
 use super::bytes::{Edges, NONE, same};
 use super::names::Names;
+use crate::likely::likely;
 use std::sync::Arc;
 
 /// Values with the numbers of their headers, one after the other: those of one rule lie side by side.
@@ -94,7 +95,7 @@ impl<'t> AskedValue<'t> {
     #[must_use]
     #[inline]
     pub fn is(&self, value: &[u8]) -> bool {
-        self.value.edges.fit(value) && (value.len() <= Edges::WHOLE || self.is_long(value))
+        likely(self.value.edges.fit(value)) && (likely(value.len() <= Edges::WHOLE) || self.is_long(value))
     }
 
     /// The same for a value of which the edges are not all.

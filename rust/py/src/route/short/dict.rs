@@ -4,8 +4,10 @@ use super::read::{ascii, utf8, utf8_of};
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+use std::hint::cold_path;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicI32, AtomicIsize, Ordering::Relaxed};
+use trimtab_core::likely::{likely, unlikely};
 use trimtab_core::route::{AskedValue, AskedValues, Edges};
 
 /// The name of a header that rules ask about, and where it stood in a dict: those of one server
@@ -51,11 +53,11 @@ impl Name {
     #[inline]
     unsafe fn item(&self, dict: *mut PyObject) -> *mut PyObject {
         let credit = self.credit.load(Relaxed);
-        if credit > 0 {
+        if likely(credit > 0) {
             // SAFETY: as promised.
             let item = unsafe { self.item_at(dict, &mut self.place.load(Relaxed)) };
             if let Some(item) = item.flatten() {
-                if credit < FULL {
+                if unlikely(credit < FULL) {
                     self.credit.store(credit + 1, Relaxed);
                 }
                 return item;
@@ -119,7 +121,7 @@ impl Name {
         let (mut key, mut item) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         // SAFETY: as promised. Where a dict has an item, both are set; a place of another dict is one.
         unsafe {
-            if ffi::PyDict_Next(dict, place, key.as_mut_ptr(), item.as_mut_ptr()) == 0 {
+            if unlikely(ffi::PyDict_Next(dict, place, key.as_mut_ptr(), item.as_mut_ptr()) == 0) {
                 return None;
             }
             Some(self.is(key.assume_init()).then(|| item.assume_init()))
@@ -134,7 +136,9 @@ impl Name {
     unsafe fn is(&self, key: *mut PyObject) -> bool {
         // SAFETY: as promised.
         match unsafe { ascii(key) } {
-            Some(key) => self.edges.fit(key) && (key.len() <= Edges::WHOLE || self.is_long(key)),
+            Some(key) => {
+                likely(self.edges.fit(key)) && (likely(key.len() <= Edges::WHOLE) || self.is_long(key))
+            }
             None => false,
         }
     }
@@ -161,12 +165,14 @@ pub fn have_items(dict: &Bound<'_, PyDict>, names: &[Name], asked: AskedValues<'
         // SAFETY: a dict, which nobody changes while its item is read.
         let is = unsafe {
             let item = name.item(dict.as_ptr());
-            if item.is_null() {
+            if unlikely(item.is_null()) {
                 return None;
             }
-            match ascii(item) {
-                Some(text) => one.is(text),
-                None => is_other(item, one)?,
+            if let Some(text) = ascii(item) {
+                one.is(text)
+            } else {
+                cold_path();
+                is_other(item, one)?
             }
         };
         if !is {

@@ -5,6 +5,7 @@ use pyo3::ffi::PyObject;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use trimtab_core::likely::likely;
 
 /// A reference to an object, once it is set. It is no larger than the reference: where answers are
 /// given at random, what is fetched from memory for them is what they cost.
@@ -22,7 +23,7 @@ impl<T> Late<T> {
     pub fn get(&self) -> Option<&Py<T>> {
         let set = !self.0.load(Ordering::Acquire).is_null();
         // SAFETY: a `Py` is its pointer and nothing else. Once there is one, nobody writes here any more.
-        set.then(|| unsafe { &*self.0.as_ptr().cast::<Py<T>>() })
+        likely(set).then(|| unsafe { &*self.0.as_ptr().cast::<Py<T>>() })
     }
 
     /// Sets the reference, unless somebody was first.

@@ -30,12 +30,16 @@ use pyo3::types::{PyString, PyType};
 use read::{length, present, utf8};
 use std::ffi::{CString, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use trimtab_core::likely::{likely, unlikely, usual};
 use trimtab_core::route::{NoHeaders, Request};
 
 /// The methods as PyO3 made them, under the places of their short ways.
 static GENERAL: [PyOnceLock<Py<PyAny>>; 2] = [PyOnceLock::new(), PyOnceLock::new()];
 const MATCH: usize = 0;
 const ROUTE: usize = 1;
+
+/// So many arguments are mostly given: path, host, method.
+const USUAL: usize = 3;
 
 /// Arguments of `match` that the short way reads, and `value` of `route` behind them.
 const ASKED: usize = 4;
@@ -169,12 +173,15 @@ unsafe fn arguments<const N: usize>(
     // SAFETY: as promised; None is there for good.
     unsafe {
         let positional = std::slice::from_raw_parts(args, length(count));
-        if positional.len() > N {
+        if unlikely(positional.len() > N) {
             return None;
         }
-        let at = |place: usize| positional.get(place).copied().unwrap_or(ffi::Py_None());
+        let at = |place: usize| {
+            let argument = positional.get(place).copied();
+            if place < USUAL { usual(argument, ffi::Py_None()) } else { argument.unwrap_or(ffi::Py_None()) }
+        };
         let mut given = std::array::from_fn(at);
-        if names.is_null() {
+        if likely(names.is_null()) {
             return Some(given);
         }
         match given.get_mut(VALUE) {
@@ -320,11 +327,13 @@ unsafe fn rank(
     // SAFETY: as promised.
     unsafe {
         let target = utf8(path)?;
-        let host = if present(host).is_some() { utf8(host)? } else { b"" };
-        let method = if present(method).is_some() { Some(utf8(method)?) } else { None };
+        let host = if likely(present(host).is_some()) { utf8(host)? } else { b"" };
+        let method = if likely(present(method).is_some()) { Some(utf8(method)?) } else { None };
         // Made where it is used: to copy what was just written takes longer than to write it.
         let request = |headers| Request { target, host, method, scheme: None, port: None, headers };
-        let Some(headers) = present(headers) else { return Some(Ok(find(&request(&NoHeaders)))) };
+        if likely(present(headers).is_none()) {
+            return Some(Ok(find(&request(&NoHeaders))));
+        }
         let headers = Borrowed::from_ptr(Python::assume_attached(), headers);
         let py = headers.py();
         let headers = match PyHeaders::of(&headers, table.header_names()) {

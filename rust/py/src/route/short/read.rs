@@ -2,7 +2,8 @@
 
 use pyo3::ffi::{self, PyObject};
 use pyo3::prelude::*;
-use std::hint::assert_unchecked;
+use std::hint::{assert_unchecked, cold_path};
+use trimtab_core::likely::unlikely;
 
 /// A length as Python has it.
 #[expect(clippy::cast_sign_loss, reason = "no length is negative")]
@@ -26,7 +27,13 @@ pub(super) fn present(object: *mut PyObject) -> Option<*mut PyObject> {
 #[inline(always)]
 pub(super) unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
     // SAFETY: as promised.
-    unsafe { ascii(object).or_else(|| encoded(object)) }
+    unsafe {
+        if let Some(text) = ascii(object) {
+            return Some(text);
+        }
+        cold_path();
+        encoded(object)
+    }
 }
 
 /// The text of a `str` that is ASCII and holds it in itself, as nearly all do.
@@ -39,7 +46,7 @@ pub(super) unsafe fn utf8<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
 pub(super) unsafe fn ascii<'a>(object: *mut PyObject) -> Option<&'a [u8]> {
     // SAFETY: what lies behind the head of a compact ASCII str is its text, for as long as it lives.
     unsafe {
-        if ffi::PyUnicode_CheckExact(object) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0 {
+        if unlikely(ffi::PyUnicode_CheckExact(object) == 0 || ffi::PyUnicode_IS_COMPACT_ASCII(object) == 0) {
             return None;
         }
         let text = object.cast::<ffi::PyASCIIObject>().add(1).cast::<u8>();
