@@ -9,7 +9,7 @@ use super::search::Search;
 use super::segment_trees::Walker;
 use super::shard::Listed;
 use super::target::Target;
-use crate::likely::unlikely;
+use crate::likely::{likely, unlikely};
 use crate::route::Request;
 
 /// A look that has not needed a whole search yet, or has. The best rank so far is an argument of
@@ -32,9 +32,11 @@ pub(super) fn find(
     bound: u32,
 ) -> u32 {
     let mut first = First { compiled, request, target, search: None };
-    // Where there is no tree, its first step is nowhere.
-    let trees = &compiled.parts.segments;
-    let best = trees.walk(listed.segments, target.path, target.slashes, bound, &mut first);
+    let mut best = bound;
+    if likely(listed.segments != NONE) {
+        let trees = &compiled.parts.segments;
+        best = trees.walk(listed.segments, target.path, target.slashes, bound, &mut first);
+    }
     if unlikely(listed.has_more) {
         return first.search(best, |search| search.path_beside_segments(listed.index));
     }

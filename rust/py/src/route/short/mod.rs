@@ -181,7 +181,9 @@ unsafe fn arguments<const N: usize>(
             if place < USUAL { usual(argument, ffi::Py_None()) } else { argument.unwrap_or(ffi::Py_None()) }
         };
         let mut given = std::array::from_fn(at);
-        if likely(names.is_null()) {
+        // A value is mostly given by name, where there is one; nothing else is.
+        let are_all = if N > VALUE { names.is_null() } else { likely(names.is_null()) };
+        if are_all {
             return Some(given);
         }
         match given.get_mut(VALUE) {
