@@ -290,3 +290,26 @@ fn regexes_that_cross_in_too_many_ways_are_refused() {
     assert_eq!(refusal(crossed(10)), TooLarge::Crossing("r".into()));
     assert!(RouteTable::from_rules(crossed(6).map(Arc::new).collect(), Precedence::Listed, 42).is_ok());
 }
+
+#[test]
+fn of_templates_of_a_header_the_first_one_gets_the_request_whichever_way_leads_there() {
+    // Known segments are gone through first here, for the sake of the first rule, and lead to the third; the
+    // last two, which fit as well, are met afterwards, on the way to the second.
+    let fitting = ["/a/b/z", "/a/[^/]+/c/q", "/a/b/c", "/a/[^/]+/c", "/a/[^/]+/c"].map(String::from);
+    let others = (0..200).map(|number| format!("/x{number}/[^/]+/z"));
+    let rules = fitting.into_iter().chain(others).map(|pattern| {
+        let pattern = TextKind::Regex(Pattern::new(&pattern).unwrap());
+        let test = HeaderTest::Text(TextMatch::new(pattern, false).unwrap());
+        let mut rule = Rule::named("r");
+        rule.set_headers(vec![HeaderMatch::new("x", test, false, false).unwrap()]);
+        Arc::new(rule)
+    });
+    let table = RouteTable::from_rules(rules.collect(), Precedence::Listed, 42).unwrap();
+    let find = |value: &str| {
+        let headers = &[("x", value)][..];
+        table.find(&Request { headers: &headers, ..Request::to(b"/") })
+    };
+    for (value, expected) in [("/a/b/z", 0), ("/a/b/c/q", 1), ("/a/b/c", 2), ("/a/y/c", 3), ("/x7/y/z", 12)] {
+        assert_eq!(find(value), Some(expected), "{value}");
+    }
+}
