@@ -2,7 +2,7 @@
 
 use std::hint::cold_path;
 
-/// Says that something nearly always holds.
+/// Says that something mostly holds: what is done then goes straight on, and the other lies elsewhere.
 #[expect(clippy::inline_always, reason = "all of it is what is said of a branch")]
 #[inline(always)]
 #[must_use]
@@ -15,7 +15,7 @@ pub fn likely(is: bool) -> bool {
     }
 }
 
-/// Says that something hardly ever holds.
+/// Says the same of what mostly does not hold.
 #[expect(clippy::inline_always, reason = "as for `likely`")]
 #[inline(always)]
 #[must_use]
