@@ -159,8 +159,11 @@ class Rule:
 
 @final
 class Match:
-    """The rule that gets a request."""
+    """The rule that gets a request. Two that name the same rule at the same rank, and the same target
+    if one was picked, are equal."""
 
+    def __eq__(self, value: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
     @property
     def route(self) -> str:
         """The name of the rule."""

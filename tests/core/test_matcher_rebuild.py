@@ -38,7 +38,7 @@ def test_weights_change_and_nothing_else() -> None:
     assert new is not None
     assert (old.targets, new.targets) == ((("v1", 1), ("v2", 0)), (("v1", 90), ("v2", 10)))
     assert (new.rank, new.data, new.pick(95)) == (1, data, "v2")
-    assert after.match("/x") is before.match("/x")
+    assert after.match("/x") == before.match("/x")
     assert [rule.targets for rule in after.rules] == [(), new.targets]
     routed = after.route("/", value=95)
     assert routed is not None

@@ -106,7 +106,7 @@ def test_the_port_of_a_host_may_count_for_nothing() -> None:
 
 
 def test_a_match_knows_its_rule() -> None:
-    """Names, weights and the caller's own data come back; the same match is the same object."""
+    """Names, weights and the caller's own data come back, with the same match again."""
     data = object()
     rule = Rule("r", targets=[("v1", 9), ("v2", 1)], data=data)
     table = RouteTable([rule])
@@ -115,7 +115,7 @@ def test_a_match_knows_its_rule() -> None:
     assert (match.route, match.rule, match.data) == ("r", rule, data)
     assert match.targets == (("v1", 9), ("v2", 1))
     assert match.target is None
-    assert match is table.match("/x")
+    assert match == table.match("/x")
 
 
 def test_many_requests_are_answered_in_order() -> None:

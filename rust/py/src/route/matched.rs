@@ -1,88 +1,104 @@
-//! Answers: made once, given as often as they are asked for.
+//! Answers: a rule of a table, and perhaps a target.
 
+use super::answers::Rules;
 use super::rule::Rule;
 use crate::pick::{Choice, Picker};
+use pyo3::exceptions::PySystemError;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
-use std::num::NonZeroU32;
-use std::sync::OnceLock;
-use trimtab_core::pick::Weights;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use trimtab_core::route::Target;
 
-/// The rule that gets a request.
+/// What an answer names: the number of a rule, and in the upper half the place of a target from 1, zero
+/// where none was picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Names(u64);
+
+impl Names {
+    /// The rule of this number.
+    #[inline]
+    pub fn rule(number: u32) -> Self {
+        Self(u64::from(number))
+    }
+
+    /// The same with the target at `place` picked.
+    #[inline]
+    pub fn picked(self, place: usize) -> Self {
+        Self(self.0 | (place as u64 + 1) << 32)
+    }
+
+    /// A number by which it is kept: subsequent ones for rules of subsequent numbers, and for the targets of
+    /// one rule numbers that are far apart.
+    #[expect(clippy::cast_possible_truncation, reason = "any of its bits will do")]
+    #[inline]
+    pub fn spread(self) -> usize {
+        let targets = (self.0 >> 32).wrapping_mul(0x9E37_79B9) >> 20;
+        (self.0 ^ targets) as usize
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half is taken")]
+    fn number(self) -> u32 {
+        self.0 as u32
+    }
+
+    fn target(self) -> Option<usize> {
+        usize::try_from(self.0 >> 32).ok()?.checked_sub(1)
+    }
+}
+
+/// The rule that gets a request. Two that name the same rule at the same rank, and the same target if one was
+/// picked, are equal.
 ///
 /// >>> match = RouteTable([Rule("cart", targets=[("v1", 9), ("v2", 1)])]).match("/")
 /// >>> match.pick(9), match.sticky("user-1"), match.split(1000)
 /// ('v2', 'v1', (('v1', 900), ('v2', 100)))
 #[pyclass(frozen, module = "trimtab._core")]
 pub struct Match {
-    rule: Py<Rule>,
-    /// The place of the rule in its table, 0 for the one that is tried first.
-    #[pyo3(get)]
-    rank: u32,
-    /// The place of the picked target from 1, where one was picked.
-    picked: Option<NonZeroU32>,
-    /// The same answer with each of the targets picked.
-    picks: OnceLock<Box<Picks>>,
-}
-
-/// What a pick needs, together: a pick is a matter of few reads.
-pub struct Picks {
-    weights: Weights,
-    answers: Box<[Py<Match>]>,
-}
-
-impl Picks {
-    /// The answer with the target that `pick` picks.
-    #[inline]
-    pub fn pick<'py>(
-        &self,
-        py: Python<'py>,
-        pick: impl FnOnce(&Weights) -> usize,
-    ) -> Option<&Bound<'py, Match>> {
-        self.answers.get(pick(&self.weights)).map(|answer| answer.bind(py))
-    }
+    rules: Py<Rules>,
+    /// Changed only while nobody has it.
+    names: AtomicU64,
 }
 
 #[pymethods]
 impl Match {
     /// The name of the rule.
     #[getter]
-    fn route(&self) -> &str {
-        self.rule.get().name()
+    fn route(&self) -> PyResult<&str> {
+        Ok(self.rule()?.get().name())
     }
 
     /// The rule itself.
     #[getter]
-    fn rule(&self, py: Python<'_>) -> Py<Rule> {
-        self.rule.clone_ref(py)
+    #[pyo3(name = "rule")]
+    fn rule_object(&self, py: Python<'_>) -> PyResult<Py<Rule>> {
+        Ok(self.rule()?.clone_ref(py))
     }
 
     /// Pairs of name and weight.
     #[getter]
     fn targets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        self.rule.get().targets(py)
+        self.rule()?.get().targets(py)
     }
 
     /// What the rule was given as `data`.
     #[getter]
-    fn data(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.rule.get().data(py)
+    fn data(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
+        Ok(self.rule()?.get().data(py))
     }
 
     /// The name of the target that was picked, where the match comes from `RouteTable.route`.
     #[getter]
-    fn target(&self) -> Option<&str> {
-        let targets = self.rule.get().inner.targets();
-        self.place().and_then(|place| targets.get(place)).map(Target::name)
+    fn target(&self) -> PyResult<Option<&str>> {
+        let targets = self.rule()?.get().inner.targets();
+        Ok(self.names().target().and_then(|place| targets.get(place)).map(Target::name))
     }
 
     /// The name of the target that Envoy picks when it has drawn `value` (0 to 2**64 - 1).
     ///
     /// Raises ValueError when the rule has no targets.
     fn pick<'py>(&self, py: Python<'py>, value: u64) -> PyResult<Bound<'py, PyString>> {
-        let choice = Choice::of(py, self.rule.get())?;
+        let choice = Choice::of(py, self.rule()?.get())?;
         choice.name(choice.weights().pick(value))
     }
 
@@ -91,7 +107,7 @@ impl Match {
     ///
     /// Raises ValueError when the rule has no targets.
     fn sticky<'py>(&self, py: Python<'py>, key: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
-        Choice::of(py, self.rule.get())?.sticky(key)
+        Choice::of(py, self.rule()?.get())?.sticky(key)
     }
 
     /// Pairs of name and number: `picks` shared out by weight, what is left over to the largest
@@ -99,7 +115,7 @@ impl Match {
     ///
     /// Raises ValueError when the rule has no targets.
     fn split<'py>(&self, py: Python<'py>, picks: u64) -> PyResult<Bound<'py, PyTuple>> {
-        Choice::of(py, self.rule.get())?.split(picks)
+        Choice::of(py, self.rule()?.get())?.split(picks)
     }
 
     /// A sequence of picks from these targets, as `Picker` makes it.
@@ -107,51 +123,54 @@ impl Match {
     /// Raises ValueError when the rule has no targets.
     #[pyo3(signature = (mode="random", *, seed=None))]
     fn picker(&self, py: Python<'_>, mode: &str, seed: Option<u64>) -> PyResult<Picker> {
-        Picker::of(py, self.rule.clone_ref(py), mode, seed)
+        Picker::of(py, self.rule()?.clone_ref(py), mode, seed)
     }
 
-    fn __repr__(&self) -> String {
-        match self.target() {
-            None => format!("Match('{}', rank={})", self.route(), self.rank),
-            Some(target) => format!("Match('{}', rank={}, target='{target}')", self.route(), self.rank),
-        }
+    /// The place of the rule in its table, 0 for the one that is tried first.
+    #[getter]
+    fn rank(&self) -> u32 {
+        self.names().number()
+    }
+
+    fn __repr__(&self) -> PyResult<String> {
+        let (route, rank) = (self.route()?, self.rank());
+        Ok(match self.target()? {
+            None => format!("Match('{route}', rank={rank})"),
+            Some(target) => format!("Match('{route}', rank={rank}, target='{target}')"),
+        })
+    }
+
+    fn __eq__(&self, other: &Self) -> PyResult<bool> {
+        Ok(self.names() == other.names() && self.rule()?.is(other.rule()?))
+    }
+
+    fn __hash__(&self) -> PyResult<u64> {
+        Ok(self.rule()?.as_ptr() as u64 ^ self.names().0)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.rule)?;
-        self.picks.get().map_or(Ok(()), |picks| picks.answers.iter().try_for_each(|pick| visit.call(pick)))
+        visit.call(&self.rules)
     }
 }
 
 impl Match {
-    pub fn new(py: Python<'_>, rule: Py<Rule>, rank: u32) -> PyResult<Py<Self>> {
-        Self::with(py, rule, rank, None)
+    pub fn new(py: Python<'_>, rules: Py<Rules>, names: Names) -> PyResult<Bound<'_, Self>> {
+        Bound::new(py, Self { rules, names: AtomicU64::new(names.0) })
     }
 
-    fn with(py: Python<'_>, rule: Py<Rule>, rank: u32, picked: Option<NonZeroU32>) -> PyResult<Py<Self>> {
-        Py::new(py, Self { rule, rank, picked, picks: OnceLock::new() })
-    }
-
-    /// The same answer with each of the targets picked; None when the rule has no targets.
     #[inline]
-    pub fn picks(&self, py: Python<'_>) -> PyResult<Option<&Picks>> {
-        self.picks.get().map_or_else(|| self.make_picks(py), |picks| Ok(Some(picks)))
+    pub fn names(&self) -> Names {
+        Names(self.names.load(Relaxed))
     }
 
-    #[cold]
-    fn make_picks(&self, py: Python<'_>) -> PyResult<Option<&Picks>> {
-        let rule = &self.rule.get().inner;
-        let Some(weights) = rule.weights().cloned() else { return Ok(None) };
-        let places = 1..=u32::try_from(rule.targets().len())?;
-        let each =
-            places.map(|place| Self::with(py, self.rule.clone_ref(py), self.rank, NonZeroU32::new(place)));
-        let made = Box::new(Picks { weights, answers: each.collect::<PyResult<_>>()? });
-        // Whoever is second drops what it made.
-        let _ = self.picks.set(made);
-        Ok(self.picks.get().map(AsRef::as_ref))
+    /// To be called only while nobody has this answer.
+    #[inline]
+    pub fn rename(&self, names: Names) {
+        self.names.store(names.0, Relaxed);
     }
 
-    fn place(&self) -> Option<usize> {
-        self.picked.and_then(|place| usize::try_from(place.get() - 1).ok())
+    fn rule(&self) -> PyResult<&Py<Rule>> {
+        let rule = self.rules.get().rule(self.names().number());
+        rule.ok_or_else(|| PySystemError::new_err("the table has no such rule"))
     }
 }

@@ -1,7 +1,7 @@
 //! Tables and what they answer.
 
 use super::answers::Answers;
-use super::matched::Match;
+use super::matched::{Match, Names};
 use super::request::Arguments;
 use super::rule::Rule;
 use super::short::{Name, give_back};
@@ -131,7 +131,7 @@ impl RouteTable {
         headers: Option<&Bound<'py, PyAny>>,
         scheme: Option<&Bound<'py, PyAny>>,
         port: Option<u16>,
-    ) -> PyResult<Option<&Bound<'py, Match>>> {
+    ) -> PyResult<Option<Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.find(request))?;
         self.answer(path.py(), rank)
@@ -152,7 +152,7 @@ impl RouteTable {
         value: Option<u64>,
         scheme: Option<&Bound<'py, PyAny>>,
         port: Option<u16>,
-    ) -> PyResult<Option<&Bound<'py, Match>>> {
+    ) -> PyResult<Option<Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.find(request))?;
         self.picked(py, rank, value)
@@ -195,7 +195,7 @@ impl RouteTable {
         headers: Option<&Bound<'py, PyAny>>,
         scheme: Option<&Bound<'py, PyAny>>,
         port: Option<u16>,
-    ) -> PyResult<Option<&Bound<'py, Match>>> {
+    ) -> PyResult<Option<Bound<'py, Match>>> {
         let arguments = Arguments { path, host, method, headers, scheme, port };
         let rank = arguments.lend(&self.header_names, |request| self.listed().table.find(request))?;
         let number = rank.and_then(|rank| self.listed().numbers.get(rank as usize));
@@ -228,7 +228,7 @@ impl RouteTable {
     #[getter]
     fn rules<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         if self.rules.get().is_none() {
-            let rules: Vec<_> = self.answers.rules().collect();
+            let rules: Vec<_> = self.answers.rules().all().collect();
             let _ = self.rules.set(PyTuple::new(py, rules)?.unbind());
         }
         Ok(self.rules.get().map_or_else(|| PyTuple::empty(py), |rules| rules.bind(py).clone()))
@@ -304,7 +304,7 @@ impl RouteTable {
 
     /// The rule of this rank.
     pub fn rule_object(&self, rank: u32) -> Option<&Py<Rule>> {
-        self.answers.rule(rank)
+        self.answers.rules().rule(rank)
     }
 
     pub fn compiled(&self) -> &CoreTable {
@@ -324,8 +324,8 @@ impl RouteTable {
 
     /// The answer that names the rule of this rank.
     #[inline]
-    pub fn answer<'py>(&self, py: Python<'py>, rank: Option<u32>) -> PyResult<Option<&Bound<'py, Match>>> {
-        rank.map_or(Ok(None), |rank| self.answers.get(py, rank))
+    pub fn answer<'py>(&self, py: Python<'py>, rank: Option<u32>) -> PyResult<Option<Bound<'py, Match>>> {
+        rank.map(|rank| self.answers.get(py, Names::rule(rank))).transpose()
     }
 
     /// The same with a target: Envoy's for `value`, or by the table's own sequence.
@@ -336,13 +336,17 @@ impl RouteTable {
         py: Python<'py>,
         rank: Option<u32>,
         value: Option<u64>,
-    ) -> PyResult<Option<&Bound<'py, Match>>> {
-        let Some(answer) = self.answer(py, rank)? else { return Ok(None) };
-        let Some(picks) = answer.get().picks(py)? else { return Ok(Some(answer)) };
-        Ok(picks.pick(py, |weights| match value {
+    ) -> PyResult<Option<Bound<'py, Match>>> {
+        let Some(rank) = rank else { return Ok(None) };
+        let names = Names::rule(rank);
+        let Some(weights) = self.rule_object(rank).and_then(|rule| rule.get().inner.weights()) else {
+            return self.answers.get(py, names).map(Some);
+        };
+        let place = match value {
             Some(value) => weights.pick(value),
             None => self.turns.random(weights),
-        }))
+        };
+        self.answers.get(py, names.picked(place)).map(Some)
     }
 
     /// The names of the headers that rules ask about, by their numbers.

@@ -28,7 +28,7 @@ pub fn answers_to<'py>(
             }
         };
         let answer = table.answer(py, rank)?;
-        Ok(answer.map_or_else(|| py.None().into_bound(py), |answer| answer.clone().into_any()))
+        Ok(answer.map_or_else(|| py.None().into_bound(py), Bound::into_any))
     })
 }
 

@@ -267,13 +267,13 @@ fn raised(py: Python<'_>, error: PyErr) -> Raised {
 /// What Python gets: the answer, or null with an error set. A panic must become an exception, never
 /// the end of the interpreter.
 #[inline]
-fn guarded<'a, 'py: 'a>(
+fn guarded<'py>(
     py: Python<'py>,
-    answer: impl FnOnce() -> Option<Result<Option<&'a Bound<'py, Match>>, Raised>>,
+    answer: impl FnOnce() -> Option<Result<Option<Bound<'py, Match>>, Raised>>,
 ) -> Option<*mut PyObject> {
     let given = || {
         answer().map(|answer| match answer {
-            Ok(Some(answer)) => answer.clone().into_ptr(),
+            Ok(Some(answer)) => answer.into_ptr(),
             Ok(None) => py.None().into_ptr(),
             Err(Raised) => std::ptr::null_mut(),
         })
