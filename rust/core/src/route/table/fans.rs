@@ -16,7 +16,7 @@ pub(super) const PLACE: u32 = 25;
 /// So many keys get places of their own, in a table that may have to be larger for it.
 const APART: usize = 16;
 /// Of more keys there are groups: a table of them is larger than what a processor has near.
-pub(super) const FEW: usize = 1024;
+pub(super) const FEW: usize = 4096;
 
 impl Fan {
     pub(super) const NONE: Self = Self(0);
@@ -46,6 +46,11 @@ impl Fan {
         self.0 & what != 0
     }
 
+    /// Whether several keys may share a place, as they may where there are many.
+    pub(super) fn is_shared(self) -> bool {
+        !self.is_none() && !self.is(Self::APART)
+    }
+
     #[inline]
     pub(super) fn first(self) -> usize {
         (self.0 >> Self::FIRST) as usize
@@ -63,10 +68,11 @@ impl Fan {
         counting.wrapping_shr(low(self.0 >> Self::UNUSED)) as usize
     }
 
-    /// The places of the units where a hash is looked for, one after the other.
+    /// The places of the units where a hash is looked for, one after the other: first those of one line of
+    /// the cache.
     pub(super) fn places(self, hash: u64) -> impl Iterator<Item = usize> {
         let (first, slot, units) = (self.first(), self.slot(hash), 1_usize << self.bits());
-        (slot..slot + units).map(move |at| first + (at & (units - 1)))
+        (0..units).map(move |step| first + (slot ^ step))
     }
 }
 
@@ -76,7 +82,7 @@ pub(super) fn spread(hashes: &[u64]) -> (u32, u32, bool) {
     let least = hashes.len().next_power_of_two().ilog2();
     if hashes.len() > APART {
         let ways = (0..=MOST_SKIPPED).step_by(8);
-        let bits = least + u32::from(4 * hashes.len() > 3 << least);
+        let bits = least + u32::from(2 * hashes.len() > 1 << least);
         let best = ways.min_by_key(|skipped| sharing(hashes, Fan::new(0, *skipped, bits)));
         return (best.unwrap_or(0), bits, false);
     }

@@ -26,6 +26,7 @@ mod target;
 mod templates;
 mod trie;
 mod trie_build;
+mod unit;
 mod units;
 mod update;
 mod values;

@@ -8,7 +8,8 @@ use super::bytes::same;
 use super::exact::{Found, Plain};
 use super::fans::Fan;
 use super::segments::{Cursor, Key, Seed, Segments};
-use super::units::{NOWHERE, Step, Unit, Units};
+use super::unit::{LONGEST_NEAR, NOWHERE, Step, Unit};
+use super::units::{Near, Units};
 use crate::likely::{likely, unlikely, usual};
 use std::hint::cold_path;
 use std::ops::Range;
@@ -99,7 +100,7 @@ pub(super) struct SegmentTrees {
     units: Units,
     seed: Seed,
     ended: Vec<Ended>,
-    /// The segments that are longer than a key.
+    /// The segments that are too long for a key and for a unit.
     texts: Vec<u8>,
     /// Those of the keys of one fan, while it is made.
     hashes: Vec<u64>,
@@ -123,13 +124,14 @@ impl SegmentTrees {
             cold_path();
             return best;
         };
-        self.walk_on(step, &segments, cursor, best, walker)
+        self.walk_on::<false>(step, &segments, cursor, best, walker)
     }
 
-    /// The same from a step on, to which a text has led up to `cursor`.
+    /// The same from a step on, to which a text has led up to `cursor`; `BEHIND_KEY`: up to behind the
+    /// segment that has to come there.
     #[expect(clippy::inline_always, reason = "as for `walk`")]
     #[inline(always)]
-    fn walk_on<'t>(
+    fn walk_on<'t, const BEHIND_KEY: bool>(
         &'t self,
         mut step: &'t Unit,
         segments: &Segments<'_>,
@@ -137,9 +139,14 @@ impl SegmentTrees {
         mut best: u32,
         walker: &mut impl Walker,
     ) -> u32 {
+        let mut is_behind = BEHIND_KEY;
         while likely(step.min_rank() < best) {
             let is_end = segments.is_end(cursor);
             if unlikely(is_end || step.ended() & Ends::BEFORE != 0) {
+                if unlikely(step.ended() & Unit::KEYED != 0 && !is_behind) {
+                    return self.walk_keyed(step, segments, cursor, best, walker);
+                }
+                is_behind = false;
                 best = self.end(step, is_end, best, walker);
                 if is_end {
                     break;
@@ -175,7 +182,29 @@ impl SegmentTrees {
         best: u32,
         walker: &mut impl Walker,
     ) -> u32 {
-        self.walk_on(step, segments, cursor, best, walker)
+        self.walk_on::<false>(step, segments, cursor, best, walker)
+    }
+
+    /// The same from a step on at which a certain segment has to come.
+    #[inline(never)]
+    fn walk_keyed(
+        &self,
+        step: &Unit,
+        segments: &Segments<'_>,
+        cursor: Cursor,
+        best: u32,
+        walker: &mut impl Walker,
+    ) -> u32 {
+        if segments.is_end(cursor) {
+            return best;
+        }
+        let (segment, next) = segments.next(cursor);
+        match segments.short_key(&segment) {
+            Some(key) if step.key().is(key.behind_open()) => {
+                self.walk_on::<true>(step, segments, next, best, walker)
+            }
+            _ => best,
+        }
     }
 
     /// Where a segment leads as the one that it is.
@@ -193,8 +222,13 @@ impl SegmentTrees {
     fn long(&self, fan: Fan, segment: &[u8]) -> &Unit {
         let key = Key::long(segment, self.seed);
         let is = |known: Key| {
-            let bytes = known.bytes(key).and_then(|bytes| self.texts.get(bytes));
-            bytes.is_some_and(|bytes| same(bytes, segment))
+            known.place(key).is_some_and(|(place, length)| {
+                if length <= LONGEST_NEAR {
+                    return self.units.has_text(place, segment);
+                }
+                let text = self.texts.get(place as usize..).and_then(|texts| texts.get(..length));
+                text.is_some_and(|text| same(text, segment))
+            })
         };
         self.units.find(fan, key.hash(self.seed), is)
     }
@@ -208,7 +242,7 @@ impl SegmentTrees {
             let rank = step.min_rank();
             return if is_here && walker.plain(rank, methods) { rank } else { best };
         }
-        let mut next = ends.0 & !Ends::BEFORE;
+        let mut next = ends.0 & !(Ends::BEFORE | Unit::FLAGS);
         while let Some(ended) = next.checked_sub(1).and_then(|place| self.ended.get(place as usize)) {
             if ended.end.is_here(is_end) {
                 best = walker.found(&ended.found, best);
@@ -244,40 +278,57 @@ impl SegmentTrees {
         self.units.add_step()
     }
 
-    /// Room for segments of these keys, which lead on from one step. `None` when there are too many.
-    pub(super) fn add_fan(&mut self, keys: impl Iterator<Item = Key>) -> Option<Fan> {
-        self.hashes.clear();
-        self.hashes.extend(keys.map(|key| key.hash(self.seed)));
-        self.units.add_fan(&self.hashes)
+    /// The same near the step that leads there by an open segment, if need be with the key of the segment
+    /// that has to come then, which is not a long one.
+    pub(super) fn add_open(&mut self, near: Near, then: Option<Key>) -> Option<u32> {
+        self.units.add_open(near, then.map(Key::behind_open))
     }
 
-    /// A new step to which a segment leads, which must not be there yet. `None` when there are too many,
-    /// or too many texts.
-    pub(super) fn lead(&mut self, fan: Fan, key: Key, segment: &[u8]) -> Option<u32> {
-        let known = if key.is_long() { key.at(self.texts.len(), segment.len())? } else { key };
-        if key.is_long() {
+    /// Room for segments of these keys, which lead on from one step. `None` when there are too many.
+    pub(super) fn add_fan(&mut self, near: Near, keys: impl Iterator<Item = Key>) -> Option<Fan> {
+        self.hashes.clear();
+        self.hashes.extend(keys.map(|key| key.hash(self.seed)));
+        self.units.add_fan(near, &self.hashes)
+    }
+
+    /// A new step to which a segment leads, which must not be there yet. `None` when there are too many.
+    pub(super) fn lead(&mut self, fan: Fan, key: Key) -> Option<u32> {
+        self.units.lead(fan, key.hash(self.seed), key)
+    }
+
+    /// Keeps the segment that leads to a step and is too long for its key. `None` when there are too many, or
+    /// too many texts.
+    pub(super) fn keep(&mut self, near: Near, key: Key, segment: &[u8]) -> Option<()> {
+        let place = if segment.len() <= LONGEST_NEAR {
+            self.units.add_text(near, segment)? as usize
+        } else {
             self.texts.extend_from_slice(segment);
-        }
-        self.units.lead(fan, key.hash(self.seed), known)
+            self.texts.len() - segment.len()
+        };
+        self.units.set_key(near.step, key.at(place, segment.len())?);
+        Some(())
     }
 
     /// Makes a step lead on, and says what ends there. `None` when there are too many.
     pub(super) fn set(&mut self, step: u32, min_rank: u32, ways: Ways, ended: &[Ended]) -> Option<()> {
         let Ways { open, closed } = ways;
+        // Where a segment has to come, something else than the usual has to be done as well.
+        let flags = self.units.step(step).map_or(0, Unit::flags);
+        let mut before = if flags & Unit::KEYED != 0 { Ends::BEFORE } else { 0 };
         if let [Ended { found, end, .. }] = ended
-            && (open, closed) == (0, Fan::NONE)
             && let Some(Plain { rank, methods }) = found.only()
+            && rank == min_rank
         {
-            let Ends(ended) = Ends::only(*end, methods);
-            self.units.set_step(step, Step { min_rank: rank, ended, open, closed });
+            let ended = Ends::only(*end, methods).0 | before;
+            self.units.set_step(step, Step { min_rank, ended, open, closed });
             return Some(());
         }
         let mut next = 0;
         for one in ended {
             self.ended.push(Ended { next, ..*one });
-            next = u32::try_from(self.ended.len()).ok().filter(|place| *place < Ends::BEFORE)?;
+            next = u32::try_from(self.ended.len()).ok().filter(|place| *place < Unit::KEYED)?;
         }
-        let before = ended.iter().fold(0, |before, one| before | Ends::before(one.end));
+        before |= ended.iter().fold(0, |before, one| before | Ends::before(one.end));
         self.units.set_step(step, Step { min_rank, ended: next | before, open, closed });
         Some(())
     }

@@ -25,6 +25,9 @@ impl Seed {
 /// What stands in place of the length of a longer one.
 const LONG: u64 = 0xFF;
 
+/// What no length has, of a key of a step behind an open segment.
+const BEHIND_OPEN: u64 = 0x80;
+
 /// What a key takes of sixteen bytes that end with the segment, by its length.
 const MASKS: [(u64, u64); 16] = {
     let mut masks = [(0, 0); 16];
@@ -73,6 +76,13 @@ impl Key {
         (self.0 ^ other.0) | (self.1 ^ other.1) == 0
     }
 
+    /// The same, of a short segment, as it stands with a step behind an open segment: so that nothing finds it
+    /// that is looked for by this key.
+    #[inline]
+    pub(super) fn behind_open(self) -> Self {
+        Self(self.0 | BEHIND_OPEN, self.1)
+    }
+
     #[inline]
     pub(super) fn is_long(self) -> bool {
         self.0 & LONG == LONG
@@ -85,12 +95,12 @@ impl Key {
         Some(Self(self.0, u64::from(length) << 32 | u64::from(start)))
     }
 
-    /// Where the bytes of a long segment are, if it may be the one that has the key `asked`.
+    /// Where the bytes of a long segment begin and how many they are, if it may be the one that has the key
+    /// `asked`.
     #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "both parts are taken")]
-    pub(super) fn bytes(self, asked: Self) -> Option<Range<usize>> {
-        let (start, length) = (self.1 as u32 as usize, (self.1 >> 32) as usize);
-        (self.0 == asked.0).then_some(start..start + length)
+    pub(super) fn place(self, asked: Self) -> Option<(u32, usize)> {
+        (self.0 == asked.0).then_some((self.1 as u32, (self.1 >> 32) as usize))
     }
 
     /// A hash that nobody can steer who does not know the seed.
@@ -147,7 +157,7 @@ impl<'x> Text<'x> {
 
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "both halves are taken")]
-const fn halves(bytes: u128) -> (u64, u64) {
+pub(super) const fn halves(bytes: u128) -> (u64, u64) {
     (bytes as u64, (bytes >> 64) as u64)
 }
 

@@ -9,6 +9,7 @@ use super::limits::TooLarge;
 use super::segment_trees::{End, Ended, Ways};
 use super::segments::Key as SegmentKey;
 use super::trie_build::{ESCAPE, Key};
+use super::units::Near;
 use crate::route::re2::Run;
 use memchr::memchr;
 use std::borrow::Cow;
@@ -183,24 +184,27 @@ impl<'r> Builder<'r> {
     fn segment_tree(&mut self, templates: &[Template<'_>]) -> Result<u32, TooLarge> {
         self.out.segments.reserve(templates.len());
         let root = self.out.segments.add_step().ok_or(TooLarge::Places)?;
-        self.fill_step(root, &mut templates.iter().map(Leaf::new).collect::<Vec<_>>(), 0)?;
+        self.fill_step(Near::alone(root), &mut templates.iter().map(Leaf::new).collect::<Vec<_>>(), 0)?;
         Ok(root)
     }
 
     /// Fills the step to which the first `depth` segments of all of these lead.
-    fn fill_step(&mut self, step: u32, leaves: &mut [Leaf<'_>], depth: usize) -> Result<(), TooLarge> {
+    fn fill_step(&mut self, near: Near, leaves: &mut [Leaf<'_>], depth: usize) -> Result<(), TooLarge> {
         let min_rank = leaves.iter().map(|leaf| leaf.template.item.rank).min().unwrap_or(NONE);
         leaves.sort_unstable_by_key(|leaf| leaf.next(depth));
         let (ended, on) = leaves.split_at_mut(leaves.partition_point(|leaf| leaf.rest.is_none()));
         let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
-        let mut ways = Ways { open: 0, closed: self.fan(closed)? };
-        if !open.is_empty() {
-            skip(open, OPEN);
-            ways.open = self.out.segments.add_step().ok_or(TooLarge::Places)?;
-            self.fill_step(ways.open, open, depth + 1)?;
-        }
-        for group in closed.chunk_by_mut(alike) {
-            self.lead(ways.closed, group, depth)?;
+        let fan = self.fan(near, closed)?;
+        // All steps of a table stand there before what is behind them, which takes what is free then.
+        let steps = if fan.is(Fan::GROUPED) { Vec::new() } else { self.lead_all(fan, closed)? };
+        let open = if open.is_empty() { 0 } else { self.open(near, open, depth)? };
+        for (place, group) in closed.chunk_by_mut(alike).enumerate() {
+            let step = match steps.get(place) {
+                Some(step) => *step,
+                None => self.lead(fan, group)?,
+            };
+            let near = if steps.len() == 1 { near.to(step) } else { Near { step, table: fan } };
+            self.closed(near, group, depth)?;
         }
         let ended = match ended {
             [Leaf { template: Template { end, item, .. }, .. }] => {
@@ -208,7 +212,8 @@ impl<'r> Builder<'r> {
             }
             several => &self.ended(several)?,
         };
-        self.out.segments.set(step, min_rank, ways, ended).ok_or(TooLarge::Places)
+        let ways = Ways { open, closed: fan };
+        self.out.segments.set(near.step, min_rank, ways, ended).ok_or(TooLarge::Places)
     }
 
     /// What is known of texts that get to where these end.
@@ -227,148 +232,59 @@ impl<'r> Builder<'r> {
 
     /// Puts these, none of which goes on with an open segment, in the order of how they go on, and makes
     /// room for as many ways.
-    fn fan(&mut self, leaves: &mut [Leaf<'_>]) -> Result<Fan, TooLarge> {
+    fn fan(&mut self, near: Near, leaves: &mut [Leaf<'_>]) -> Result<Fan, TooLarge> {
         for leaf in leaves.iter_mut() {
             leaf.key = self.out.segments.key(leaf.segment());
         }
         leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key).then_with(|| a.long().cmp(&b.long())));
         let keys = leaves.chunk_by(alike).filter_map(|group| group.first()).map(|leaf| leaf.key);
-        self.out.segments.add_fan(keys).ok_or(TooLarge::Places)
+        self.out.segments.add_fan(near, keys).ok_or(TooLarge::Places)
     }
 
-    /// Fills the step to which the segment leads with which all of these go on.
-    fn lead(&mut self, fan: Fan, group: &mut [Leaf<'_>], depth: usize) -> Result<(), TooLarge> {
+    /// The steps to which the segments lead with which these go on, one for each of them.
+    fn lead_all(&mut self, fan: Fan, leaves: &[Leaf<'_>]) -> Result<Vec<u32>, TooLarge> {
+        leaves.chunk_by(alike).map(|group| self.lead(fan, group)).collect()
+    }
+
+    /// The step to which the segment leads with which all of these go on.
+    fn lead(&mut self, fan: Fan, group: &[Leaf<'_>]) -> Result<u32, TooLarge> {
+        let key = group.first().map_or(SegmentKey::NONE, |leaf| leaf.key);
+        self.out.segments.lead(fan, key).ok_or(TooLarge::Places)
+    }
+
+    /// Fills that step.
+    fn closed(&mut self, near: Near, group: &mut [Leaf<'_>], depth: usize) -> Result<(), TooLarge> {
         let Some((key, segment)) = group.first().map(|leaf| (leaf.key, leaf.segment())) else {
             return Ok(());
         };
-        let step = self.out.segments.lead(fan, key, segment).ok_or(TooLarge::Places)?;
+        if key.is_long() {
+            self.out.segments.keep(near, key, segment).ok_or(TooLarge::Places)?;
+        }
         skip(group, segment.len());
-        self.fill_step(step, group, depth + 1)
+        self.fill_step(near, group, depth + 1)
     }
+
+    /// The step to which an open segment leads, with which all of these go on, filled. Where one of a large
+    /// table comes before it, and one known segment has to come behind, that leads there too.
+    fn open(&mut self, near: Near, leaves: &mut [Leaf<'_>], depth: usize) -> Result<u32, TooLarge> {
+        skip(leaves, OPEN);
+        let segment = only_segment(leaves, depth + 1).filter(|_| near.table.is_shared());
+        let then = segment.map(|segment| self.out.segments.key(segment)).filter(|key| !key.is_long());
+        let step = self.out.segments.add_open(near, then).ok_or(TooLarge::Places)?;
+        if let Some(segment) = segment.filter(|_| then.is_some()) {
+            skip(leaves, segment.len());
+        }
+        self.fill_step(near.to(step), leaves, depth + 1 + usize::from(then.is_some()))?;
+        Ok(step)
+    }
+}
+
+/// The segment with which all of these go on, if it is known and the same for all.
+fn only_segment<'t>(leaves: &[Leaf<'t>], depth: usize) -> Option<&'t [u8]> {
+    let segment = leaves.first()?.segment();
+    let is = |leaf: &Leaf<'_>| leaf.next(depth) == Next::Closed && leaf.segment() == segment;
+    leaves.iter().all(is).then_some(segment)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::exact::Found;
-    use super::super::needs::AllNeeds;
-    use super::super::segment_trees::{SegmentTrees, Walker};
-    use super::super::target::slashes;
-    use super::*;
-    use crate::route::Rule;
-    use proptest::prelude::*;
-    use std::sync::Arc;
-
-    fn path<'s>(segments: impl Iterator<Item = &'s str>) -> String {
-        segments.flat_map(|segment| ["/", segment]).collect()
-    }
-
-    /// A template by its parts: text, or `None` for an open segment.
-    fn fits(parts: &[Option<String>], end: End, text: &str) -> bool {
-        let Some(rest) = text.strip_prefix('/') else { return false };
-        let segments: Vec<&str> = rest.split('/').collect();
-        let long_enough = match end {
-            End::Text => segments.len() == parts.len(),
-            End::Segment => segments.len() >= parts.len(),
-            End::Slash => segments.len() > parts.len(),
-        };
-        long_enough
-            && parts
-                .iter()
-                .zip(segments)
-                .all(|(part, s)| part.as_deref().map_or(!s.is_empty(), |part| part == s))
-    }
-
-    /// Templates as a tree, each with a rule of its own that asks nothing else.
-    fn tree(templates: &[(Vec<Option<String>>, End)], seed: u64) -> (SegmentTrees, u32) {
-        let rules = templates.iter().map(|_| Arc::new(Rule::named("r"))).collect();
-        let needs = AllNeeds::of(rules, &Arc::default()).unwrap();
-        let mut builder = Builder::new(&needs, seed);
-        let of = |(rank, (parts, end)): (u32, &(Vec<Option<String>>, End))| {
-            // The number of a class may be that of a slash.
-            let segments = path(parts.iter().map(|part| part.as_deref().unwrap_or("\0/")));
-            let (key, check) = match end {
-                End::Text => (segments, END),
-                End::Segment => (segments, SEPARATED),
-                End::Slash => (segments + "/", NOTHING),
-            };
-            let (shape, end) = shape(key.as_bytes(), check, Some(b'/')).unwrap();
-            Template { shape, end, text: Cow::Owned(key.into_bytes()), item: Item::of(rank) }
-        };
-        let root = builder.segment_tree(&(0..).zip(templates).map(of).collect::<Vec<_>>()).unwrap();
-        (builder.finish().segments, root)
-    }
-
-    /// Everything that is found, whatever its rank.
-    #[derive(Default)]
-    struct All(BTreeSet<u32>);
-
-    impl Walker for All {
-        fn plain(&mut self, rank: u32, methods: u16) -> bool {
-            assert!(self.0.insert(rank) && methods == 0, "told twice");
-            false
-        }
-        fn found(&mut self, found: &Found, best: u32) -> u32 {
-            self.plain(found.plain[0].rank, found.plain[0].methods);
-            best
-        }
-    }
-
-    fn found(trees: &SegmentTrees, root: u32, text: &str) -> BTreeSet<u32> {
-        let mut all = All::default();
-        let best = trees.walk(root, text.as_bytes(), slashes(text.as_bytes()), NONE, &mut all);
-        assert_eq!(best, NONE);
-        all.0
-    }
-
-    proptest! {
-        #[test]
-        fn a_text_is_found_by_each_template_it_fits(
-            templates in prop::collection::btree_map(
-                (
-                    prop::collection::vec(prop::option::of("[ab]{0,2}|[ab]{7,9}|[ab]{15,34}"), 1..6),
-                    prop::sample::select(&[End::Text, End::Segment, End::Slash][..]),
-                ),
-                Just(()),
-                1..12,
-            ),
-            texts in prop::collection::vec("(/[ab]{0,2}|/[ab]{15,26}){0,14}|a", 1..4),
-            others in prop::collection::vec("[ab]{0,2}|[ab]{15,26}", 0..14),
-            seed: u64,
-        ) {
-            let templates: Vec<_> = templates.into_keys().collect();
-            let (trees, root) = tree(&templates, seed);
-            let filled = templates.iter().map(|(parts, _)| {
-                let with = others.iter().map(String::as_str).chain(std::iter::repeat("a"));
-                path(parts.iter().zip(with).map(|(part, other)| part.as_deref().unwrap_or(other)))
-            });
-            let tail = path(others.iter().map(String::as_str));
-            for text in filled.flat_map(|text| [text.clone() + &tail, text]).chain(texts) {
-                let expected = (0..).zip(&templates).filter(|(_, (parts, end))| fits(parts, *end, &text));
-                let expected: BTreeSet<u32> = expected.map(|(rank, _)| rank).collect();
-                prop_assert_eq!(found(&trees, root, &text), expected, "{:?}", text);
-            }
-        }
-
-        #[test]
-        fn no_text_takes_more_steps_than_are_allowed(shapes in prop::collection::btree_set((1_u8..=12, any::<u16>()), 1..200)) {
-            let shape = |(count, open)| Shape { count, open: open & !(u16::MAX << count) };
-            let shapes: BTreeSet<Shape> = shapes.into_iter().map(shape).collect();
-            let common = common_shapes(shapes.iter().map(|shape| (*shape, 1)).collect());
-            let steps: BTreeSet<Shape> = common.iter().flat_map(|shape| shape.steps()).collect();
-            prop_assert!(steps.len() <= MAX_STEPS);
-            // Whatever is left out would make too many.
-            for left_out in shapes.difference(&common) {
-                let new = left_out.steps().filter(|step| !steps.contains(step));
-                prop_assert!(steps.len() + new.count() > MAX_STEPS);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_more_than_segments_is_no_template() {
-        let none = |text: &[u8], check| shape(text, check, Some(1)).is_none();
-        assert!(none(b"", NOTHING) && none(b"/", NOTHING) && none(b"/a", NOTHING) && none(b"a", END));
-        assert!(none(b"/a\0\x01", END) && none(b"/\0\x01a", END) && none(b"/\0\x02", END));
-        assert!(none("/a".repeat(MOST + 1).as_bytes(), END) && !none("/a".repeat(MOST).as_bytes(), END));
-    }
-}
+mod tests;

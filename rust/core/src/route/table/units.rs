@@ -5,90 +5,41 @@
 //! was built, so that one read says which one it is, or that it is none. In one of more segments some
 //! share a place, and go on to the next ones. Where very many lead on, most of such a table would lie
 //! far from the processor; then a unit is a group of six tags and of the places to which they lead.
-//! What leads on from a step comes behind it, in the order in which a tree is walked, so that one piece
-//! of memory may answer for several steps.
+//! What comes next is near: in a free place of the table, as a guest, or behind everything, in the order in
+//! which a tree is walked. So one piece of memory may answer for several steps.
 
 use super::bytes::{ONES, zeros};
 use super::exact::tag_of;
-use super::fans::{FEW, Fan, PLACE, low, spread};
+use super::fans::{FEW, Fan, PLACE, spread};
 use super::segments::Key;
+use super::unit::{NOWHERE, PLACES, Step, Unit};
 use crate::likely::{likely, unlikely, usual};
 
-/// So many places are in a group, and so many of them are used at most, on average.
-const PLACES: usize = 6;
+/// So many units are in two lines of the cache that mostly come together. Tables of so many or more begin
+/// and end with such lines.
+const LINES: u32 = 4;
+/// So many places of a group are used at most, on average.
 const USED: usize = 4;
 /// The high bits of the tags of a group.
 const HIGHS: u64 = 0x8080_8080_8080;
 
-/// Two to a line of the cache.
+/// A step, and the fan in whose table it stands, if it stands in one.
 #[derive(Debug, Clone, Copy)]
-#[repr(align(32))]
-pub(super) struct Unit([u64; 4]);
-
-/// A step that leads nowhere.
-pub(super) static NOWHERE: Unit = Unit([0, 0, u32::MAX as u64, 0]);
-
-impl Unit {
-    const EMPTY: Self = Self([0; 4]);
-
-    /// The key that leads to this step.
-    #[inline]
-    fn key(&self) -> Key {
-        let [low, high, ..] = self.0;
-        Key(low, high)
-    }
-
-    /// The best rank that this step leads to; `NONE` when it leads nowhere.
-    #[inline]
-    pub(super) fn min_rank(&self) -> u32 {
-        low(self.0[2])
-    }
-
-    /// What ends at this step, zero when nothing does.
-    #[inline]
-    pub(super) fn ended(&self) -> u32 {
-        low(self.0[2] >> 32)
-    }
-
-    /// The place of the step that any segment leads to, zero when there is none.
-    #[inline]
-    pub(super) fn open(&self) -> u32 {
-        low(self.0[3]) & ((1 << PLACE) - 1)
-    }
-
-    /// Where the segments lead that are known here.
-    #[inline]
-    pub(super) fn closed(&self) -> Fan {
-        Fan(self.0[3] & (u64::MAX << PLACE))
-    }
-
-    /// The place at `slot` of a group.
-    #[inline]
-    fn place(&self, slot: usize) -> Option<u32> {
-        let [_, places @ ..] = &self.0;
-        places.get(slot / 2).map(|pair| low(pair >> (32 * (slot % 2))))
-    }
-
-    /// Puts a place into a group. False when there is no room.
-    fn put(&mut self, tag: u8, place: u32) -> bool {
-        let [tags, places @ ..] = &mut self.0;
-        let slot = (0..PLACES).find(|slot| tags.to_le_bytes().get(*slot) == Some(&0));
-        let Some((slot, pair)) = slot.and_then(|slot| Some((slot, places.get_mut(slot / 2)?))) else {
-            return false;
-        };
-        *tags |= u64::from(tag) << (8 * slot);
-        *pair |= u64::from(place) << (32 * (slot % 2));
-        true
-    }
+pub(super) struct Near {
+    pub step: u32,
+    pub table: Fan,
 }
 
-/// What is known of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Step {
-    pub min_rank: u32,
-    pub ended: u32,
-    pub open: u32,
-    pub closed: Fan,
+impl Near {
+    /// A step that stands in no table.
+    pub(super) fn alone(step: u32) -> Self {
+        Self { step, table: Fan::NONE }
+    }
+
+    /// Another step that was put near this one, or behind everything.
+    pub(super) fn to(self, step: u32) -> Self {
+        Self { step, ..self }
+    }
 }
 
 /// All units of a table. The first one is no step, so that its place may stand for none.
@@ -111,6 +62,9 @@ impl Units {
         if self.0.is_empty() {
             self.0.push(NOWHERE);
         }
+        if count >= LINES as usize {
+            self.0.resize(self.0.len().next_multiple_of(LINES as usize), Unit::EMPTY);
+        }
         let first = self.0.len();
         let fits = first + count <= 1 << PLACE;
         self.0.resize(first + count, Unit::EMPTY);
@@ -130,13 +84,56 @@ impl Units {
         }
     }
 
-    /// Room for keys of these hashes. `None` when there are too many.
-    pub(super) fn add_fan(&mut self, hashes: &[u64]) -> Option<Fan> {
+    /// The same near another one that leads there by an open segment. If a certain one has to come then,
+    /// that is its key.
+    pub(super) fn add_open(&mut self, near: Near, key: Option<Key>) -> Option<u32> {
+        let place = self.add_near(near, None)?;
+        if let Some(key) = key {
+            self.set_key(place, key);
+            self.set_flag(place, Unit::KEYED);
+        }
+        Some(place)
+    }
+
+    /// Room for a text near a step.
+    pub(super) fn add_text(&mut self, near: Near, text: &[u8]) -> Option<u32> {
+        let place = self.add_near(near, None)?;
+        self.set_unit(place, Unit::of_text(text)?);
+        Some(place)
+    }
+
+    /// Whether this text stands at a place.
+    #[inline]
+    pub(super) fn has_text(&self, place: u32, text: &[u8]) -> bool {
+        self.step(place).is_some_and(|unit| unit.is_text(text))
+    }
+
+    /// Room for a step near another one: in a free place of two lines of the cache that mostly come together, or
+    /// behind everything. `hash` is that of the key, if it will have one: its place must not be where the table
+    /// has that key looked for. What is free in those lines belongs to that table or to none, since larger
+    /// tables begin and end with such lines, and smaller ones are full.
+    fn add_near(&mut self, Near { step, table }: Near, hash: Option<u64>) -> Option<u32> {
+        let avoided = hash.map(|hash| table.first() + table.slot(hash));
+        let is_free = |place: &u32| {
+            let at = *place as usize;
+            Some(at) != avoided && self.0.get(at).is_some_and(Unit::is_empty)
+        };
+        let Some(place) = (1..LINES).map(|other| step ^ other).find(is_free) else {
+            return self.add_step();
+        };
+        self.set_unit(place, NOWHERE);
+        self.set_flag(place, Unit::GUEST);
+        Some(place)
+    }
+
+    /// Room for keys of these hashes: for a single one near the step that leads there. `None` when there are
+    /// too many.
+    pub(super) fn add_fan(&mut self, near: Near, hashes: &[u64]) -> Option<Fan> {
         if hashes.is_empty() {
             return Some(Fan::NONE);
         }
-        if hashes.len() == 1 {
-            return self.add(1).map(|first| Fan(Fan::new(first, 0, 0).0 | Fan::APART));
+        if let [hash] = hashes {
+            return self.add_near(near, Some(*hash)).map(|first| Fan(Fan::new(first, 0, 0).0 | Fan::APART));
         }
         if hashes.len() > FEW {
             let bits = hashes.len().div_ceil(USED).next_power_of_two().ilog2();
@@ -150,10 +147,8 @@ impl Units {
 
     /// Sets what is known of a step.
     pub(super) fn set_step(&mut self, place: u32, step: Step) {
-        let Step { min_rank, ended, open, closed } = step;
-        if let Some(Unit([_, _, first, second])) = self.0.get_mut(place as usize) {
-            *first = u64::from(min_rank) | u64::from(ended) << 32;
-            *second = u64::from(open) | closed.0;
+        if let Some(unit) = self.0.get_mut(place as usize) {
+            unit.set_step(step);
         }
     }
 
@@ -169,8 +164,21 @@ impl Units {
             let free = |place: &usize| self.0.get(*place).is_some_and(|unit| unit.key() == Key::NONE);
             u32::try_from(fan.places(hash).find(free)?).ok()?
         };
-        self.set_unit(place, Unit([key.0, key.1, NOWHERE.0[2], NOWHERE.0[3]]));
+        self.set_key(place, key);
         Some(place)
+    }
+
+    fn set_flag(&mut self, place: u32, flag: u32) {
+        if let Some(unit) = self.0.get_mut(place as usize) {
+            unit.set_flag(flag);
+        }
+    }
+
+    /// Sets the key that leads to a step.
+    pub(super) fn set_key(&mut self, place: u32, key: Key) {
+        if let Some(unit) = self.0.get_mut(place as usize) {
+            unit.set_key(key);
+        }
     }
 
     /// The step at a place.
@@ -200,12 +208,11 @@ impl Units {
     fn find_behind(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<&Unit> {
         for place in fan.places(hash).skip(1) {
             let unit = self.0.get(place)?;
-            let key = unit.key();
-            if is(key) {
-                return Some(unit);
-            }
-            if key == Key::NONE {
+            if unit.is_no_step() {
                 return None;
+            }
+            if is(unit.key()) {
+                return Some(unit);
             }
         }
         None
@@ -216,7 +223,7 @@ impl Units {
         let wanted = u64::from(tag_of(hash)) * ONES;
         for group in fan.places(hash) {
             let group = self.0.get(group)?;
-            let tags = group.0[0];
+            let tags = group.tags();
             let mut hits = zeros(tags ^ wanted) & HIGHS;
             while hits != 0 {
                 let place = group.place((hits.trailing_zeros() / 8) as usize)?;
@@ -256,7 +263,7 @@ mod tests {
         };
         assert_eq!(step(&units), Step { min_rank: NONE, ended: 0, open: 0, closed: Fan::NONE });
         assert!(step(&units).closed.is_none());
-        let closed = units.add_fan(&[1, 2, 3]).unwrap();
+        let closed = units.add_fan(Near::alone(0), &[1, 2, 3]).unwrap();
         let known = Step { min_rank: 1, ended: 2, open: (1 << PLACE) - 1, closed };
         units.set_step(place, known);
         assert_eq!(step(&units), known);
@@ -266,7 +273,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_leads_on_is_found_in_its_own_fan_only(
-            fans in prop::collection::vec(prop::collection::btree_set(1..u64::MAX, 1..80), 1..5),
+            fans in prop::collection::vec(prop::collection::btree_set(1..u64::MAX >> 8, 1..80), 1..5),
             same: u64,
             alike: bool,
         ) {
@@ -275,9 +282,9 @@ mod tests {
             let hash = |key: u64| if alike && key.is_multiple_of(2) { same } else { scattered(key) };
             let mut known = Vec::new();
             for keys in &fans {
-                let fan = units.add_fan(&keys.iter().copied().map(hash).collect::<Vec<_>>()).unwrap();
+                let fan = units.add_fan(Near::alone(0), &keys.iter().copied().map(hash).collect::<Vec<_>>()).unwrap();
                 for key in keys {
-                    let place = units.lead(fan, hash(*key), Key(*key, 7)).unwrap();
+                    let place = units.lead(fan, hash(*key), Key(key << 8 | 1, 7)).unwrap();
                     let step = Step { min_rank: place, ended: 0, open: 0, closed: Fan::NONE };
                     units.set_step(place, step);
                     known.push((fan, *key, place));
@@ -285,7 +292,7 @@ mod tests {
             }
             for (of, key, place) in &known {
                 for (fan, ..) in &known {
-                    let found = units.find(*fan, hash(*key), |known| known == Key(*key, 7));
+                    let found = units.find(*fan, hash(*key), |known| known == Key(key << 8 | 1, 7));
                     let expected = known.iter().find(|known| (known.0, known.1) == (*fan, *key));
                     prop_assert_eq!(found.min_rank(), expected.map_or(NONE, |known| known.2));
                     prop_assert!(fan != of || found.min_rank() == *place);
@@ -295,18 +302,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_put_near_a_step_is_near_it_or_behind_everything() {
+        let mut units = Units::default();
+        let mut steps = Vec::new();
+        for keys in [5, 20, 40, 2 * FEW as u64] {
+            let hashes: Vec<_> = (1..=keys).map(scattered).collect();
+            let table = units.add_fan(Near::alone(0), &hashes).unwrap();
+            let lead = |key| units.lead(table, scattered(key), Key(key << 8 | 1, 7)).unwrap();
+            steps.extend((1..=keys).map(lead).map(|step| Near { step, table }));
+        }
+        for (near, hash) in steps.into_iter().zip((1..).map(scattered)) {
+            let end = units.0.len();
+            let place = units.add_fan(near, &[hash]).unwrap().first();
+            assert!(place == end || place / LINES as usize == (near.step / LINES) as usize);
+            assert_ne!(place, near.table.first() + near.table.slot(hash));
+        }
+    }
+
+    #[test]
     fn what_leads_on_in_groups_is_found_in_whatever_group_it_went() {
         let mut units = Units::default();
         let keys = 1..=4 * FEW as u64;
         // Every eighth has the hash of others, so that some groups overflow.
         let hash = |key: u64| if key.is_multiple_of(8) { 7 << 8 } else { scattered(key) };
-        let fan = units.add_fan(&keys.clone().map(hash).collect::<Vec<_>>()).unwrap();
+        let fan = units.add_fan(Near::alone(0), &keys.clone().map(hash).collect::<Vec<_>>()).unwrap();
         assert!(fan.is(Fan::GROUPED));
         let places: Vec<_> =
-            keys.clone().map(|key| units.lead(fan, hash(key), Key(key, 7)).unwrap()).collect();
+            keys.clone().map(|key| units.lead(fan, hash(key), Key(key << 8 | 1, 7)).unwrap()).collect();
         for (key, place) in keys.zip(places) {
             units.set_step(place, Step { min_rank: place, ended: 0, open: 0, closed: Fan::NONE });
-            let found = |other: u64| units.find(fan, hash(key), |known| known == Key(key, other));
+            let found = |other: u64| units.find(fan, hash(key), |known| known == Key(key << 8 | 1, other));
             assert_eq!(found(7).min_rank(), place);
             assert_eq!(found(8).min_rank(), NONE);
         }
