@@ -82,7 +82,8 @@ pub(super) fn spread(hashes: &[u64]) -> (u32, u32, bool) {
     let least = hashes.len().next_power_of_two().ilog2();
     if hashes.len() > APART {
         let ways = (0..=MOST_SKIPPED).step_by(8);
-        let bits = least + u32::from(2 * hashes.len() > 1 << least);
+        // Half full at most.
+        let bits = least + 1;
         let best = ways.min_by_key(|skipped| sharing(hashes, Fan::new(0, *skipped, bits)));
         return (best.unwrap_or(0), bits, false);
     }

@@ -41,7 +41,7 @@ fn is_here(end: u32, is_end: bool) -> bool {
 
 /// What ends at a step: nothing; places behind each other in their list, this one being the first; or, of
 /// the only one, how it ends, and its methods. Its highest bits say which, and whether anything ends
-/// where the text goes on.
+/// where the text goes on; the flags of a unit stand below them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ends(u32);
 

@@ -51,8 +51,9 @@ impl Unit {
         self.0 == Self::EMPTY.0
     }
 
-    /// Whether it is free, or stands in a table of which it is no step: no step stands behind it that was
-    /// looked for at its place before.
+    /// Whether it is free, or a step that stands in the table of others: none of those stands behind it that
+    /// is looked for here first, since all of them were there before. Of a text this says nothing that
+    /// matters: no key is the one that it seems to have.
     pub(super) fn is_no_step(&self) -> bool {
         self.key() == Key::NONE || self.flags() & Self::GUEST != 0
     }
