@@ -26,16 +26,16 @@ struct First<'t, 'r> {
 #[inline(always)]
 pub(super) fn find(
     compiled: &Compiled,
-    listed: Listed,
+    listed: &Listed,
     request: &Request<'_>,
     target: Target<'_>,
     bound: u32,
 ) -> u32 {
     let mut first = First { compiled, request, target, search: None };
     let mut best = bound;
-    if likely(listed.segments != NONE) {
+    if likely(listed.root.min_rank() != NONE) {
         let trees = &compiled.parts.segments;
-        best = trees.walk(listed.segments, target.path, target.slashes, bound, &mut first);
+        best = trees.walk(&listed.root, target.path, target.slashes, bound, &mut first);
     }
     if unlikely(listed.has_more) {
         return first.search(best, |search| search.path_beside_segments(listed.index));

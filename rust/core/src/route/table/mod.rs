@@ -348,7 +348,7 @@ impl HostRules<'_> {
     fn search(self, request: &Request<'_>, target: Target<'_>, bound: u32) -> Option<u32> {
         let Self { served } = self;
         let bound = if bound == NONE { NONE } else { served.place_of(bound) };
-        let found = served.shard.find(served.listed, request, target, bound);
+        let found = served.shard.find(&served.listed, request, target, bound);
         found.and_then(|place| served.number(place))
     }
 }

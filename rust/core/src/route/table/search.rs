@@ -88,7 +88,13 @@ impl Within<'_, '_, '_, '_> {
         };
         if index.segments != NONE {
             let best = self.search.best;
-            self.search.best = parts.segments.walk(index.segments, self.text, slashes(self.text), best, self);
+            self.search.best = parts.segments.walk(
+                parts.segments.root(index.segments),
+                self.text,
+                slashes(self.text),
+                best,
+                self,
+            );
         }
         self.beside_segments(index);
     }

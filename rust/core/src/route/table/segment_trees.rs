@@ -113,18 +113,17 @@ impl SegmentTrees {
     #[inline(always)]
     pub(super) fn walk(
         &self,
-        root: u32,
+        root: &Unit,
         text: &[u8],
         slashes: u64,
         best: u32,
         walker: &mut impl Walker,
     ) -> u32 {
-        let (Some(step), Some((segments, cursor))) = (self.units.step(root), Segments::of(text, slashes))
-        else {
+        let Some((segments, cursor)) = Segments::of(text, slashes) else {
             cold_path();
             return best;
         };
-        self.walk_on::<false>(step, &segments, cursor, best, walker)
+        self.walk_on::<false>(root, &segments, cursor, best, walker)
     }
 
     /// The same from a step on, to which a text has led up to `cursor`; `BEHIND_KEY`: up to behind the
@@ -307,6 +306,12 @@ impl SegmentTrees {
         };
         self.units.set_key(near.step, key.at(place, segment.len())?);
         Some(())
+    }
+
+    /// The first step of a tree, if there is one at this place.
+    #[inline]
+    pub(super) fn root(&self, place: u32) -> &Unit {
+        self.units.step(place).unwrap_or(&NOWHERE)
     }
 
     /// Makes a step lead on, and says what ends there. `None` when there are too many.

@@ -10,6 +10,7 @@ use super::limits::{TooLarge, number};
 use super::names::Names;
 use super::needs::AllNeeds;
 use super::target::Target;
+use super::unit::{NOWHERE, Unit};
 use crate::likely::likely;
 use crate::route::Rule;
 use crate::route::request::Request;
@@ -31,14 +32,14 @@ pub(super) struct Listed {
     pub first: u32,
     /// Their index, `NONE` when they are nowhere.
     pub index: u32,
-    /// The first step of its tree of templates, `NONE` when it has none, and whether it has anything else:
-    /// most indexes need not be looked at.
-    pub segments: u32,
+    /// The first step of its tree of templates, and whether it has anything else: most indexes need not be
+    /// looked at.
+    pub root: Unit,
     pub has_more: bool,
 }
 
 impl Listed {
-    pub(super) const NOWHERE: Self = Self { first: 0, index: NONE, segments: NONE, has_more: false };
+    pub(super) const NOWHERE: Self = Self { first: 0, index: NONE, root: NOWHERE, has_more: false };
 }
 
 impl Shard {
@@ -62,7 +63,8 @@ impl Shard {
             let index = builder.index(items)?;
             let made = builder.out.indexes.get(index as usize);
             let (segments, has_more) = made.map_or((NONE, false), |made| (made.segments, made.has_more()));
-            listed.push(Listed { first: start, index, segments, has_more });
+            let root = *builder.out.segments.root(segments);
+            listed.push(Listed { first: start, index, root, has_more });
             first += count;
         }
         let parts = builder.finish();
@@ -75,7 +77,7 @@ impl Shard {
     #[inline(always)]
     pub(super) fn find(
         &self,
-        listed: Listed,
+        listed: &Listed,
         request: &Request<'_>,
         target: Target<'_>,
         bound: u32,

@@ -75,7 +75,7 @@ impl Walker for All {
 
 fn found(trees: &SegmentTrees, root: u32, text: &str) -> BTreeSet<u32> {
     let mut all = All::default();
-    let best = trees.walk(root, text.as_bytes(), slashes(text.as_bytes()), NONE, &mut all);
+    let best = trees.walk(trees.root(root), text.as_bytes(), slashes(text.as_bytes()), NONE, &mut all);
     assert_eq!(best, NONE);
     all.0
 }
