@@ -68,7 +68,7 @@ pub(super) struct ExactMap {
 
 #[expect(clippy::cast_possible_truncation, reason = "one byte of a hash is as good as another")]
 #[inline]
-pub(super) fn tag_of(hash: u64) -> u8 {
+fn tag_of(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
 

@@ -15,8 +15,6 @@ pub(super) struct Fan(pub u64);
 pub(super) const PLACE: u32 = 25;
 /// So many keys get places of their own, in a table that may have to be larger for it.
 const APART: usize = 16;
-/// Of more keys there are groups: a table of them is larger than what a processor has near.
-pub(super) const FEW: usize = 4096;
 
 impl Fan {
     pub(super) const NONE: Self = Self(0);
@@ -27,9 +25,7 @@ impl Fan {
     pub(super) const APART: u64 = 1 << 31;
     /// How many bits of a hash do not count, less one.
     const UNUSED: u32 = 32;
-    /// Whether the units are groups.
-    pub(super) const GROUPED: u64 = 1 << 38;
-    const FIRST: u32 = 39;
+    const FIRST: u32 = 38;
 
     pub(super) fn new(first: u32, skipped: u32, bits: u32) -> Self {
         let fields = u64::from(skipped) << Self::SKIPPED | u64::from(63 - bits) << Self::UNUSED;
@@ -81,9 +77,9 @@ impl Fan {
 pub(super) fn spread(hashes: &[u64]) -> (u32, u32, bool) {
     let least = hashes.len().next_power_of_two().ilog2();
     if hashes.len() > APART {
-        let ways = (0..=MOST_SKIPPED).step_by(8);
         // Half full at most.
         let bits = least + 1;
+        let ways = (0..=MOST_SKIPPED.min(63 - bits)).step_by(8);
         let best = ways.min_by_key(|skipped| sharing(hashes, Fan::new(0, *skipped, bits)));
         return (best.unwrap_or(0), bits, false);
     }
@@ -98,8 +94,8 @@ pub(super) fn spread(hashes: &[u64]) -> (u32, u32, bool) {
 
 /// So many more bits count at most where keys get places of their own.
 const LARGER: u32 = 2;
-/// So many bits of a hash are skipped at most: enough are left for a table of the largest size.
-const MOST_SKIPPED: u32 = 63 - 2 * FEW.ilog2();
+/// So many bits of a hash are skipped at most.
+const MOST_SKIPPED: u32 = 40;
 
 /// Whether hashes that are few have places of their own.
 fn are_apart(hashes: &[u64], fan: Fan) -> bool {
@@ -114,7 +110,7 @@ fn are_apart(hashes: &[u64], fan: Fan) -> bool {
 
 /// How many hashes find their place in a table taken.
 fn sharing(hashes: &[u64], fan: Fan) -> usize {
-    let mut taken = [0_u64; 2 * FEW / 64];
+    let mut taken = vec![0_u64; (1_usize << fan.bits()).div_ceil(64)];
     let is_taken = |hash: &&u64| {
         let slot = fan.slot(**hash);
         let bit = 1 << (slot % 64);
@@ -126,6 +122,7 @@ fn sharing(hashes: &[u64], fan: Fan) -> usize {
 #[cfg(test)]
 pub(super) mod tests {
     use super::super::bytes::{FACTOR, mix};
+    use super::super::segments::{Key, Seed};
     use super::*;
     use proptest::prelude::*;
 
@@ -143,6 +140,26 @@ pub(super) mod tests {
             let slots: std::collections::BTreeSet<_> = hashes.iter().map(|hash| fan.slot(*hash)).collect();
             prop_assert!(apart && slots.len() == hashes.len());
             prop_assert!(slots.last().is_some_and(|last| *last < 1 << bits));
+        }
+    }
+
+    /// Names that count up are spread nearly as well as by chance, whatever the seed.
+    #[test]
+    fn names_that_count_up_are_spread() {
+        for (count, seed) in
+            [300_u32, 3_000, 30_000].into_iter().flat_map(|count| (0..9).map(move |seed| (count, seed)))
+        {
+            let seed = Seed::new(scattered(seed));
+            let hash = |number| Key::of(format!("service{number:06}").as_bytes(), seed).hash(seed);
+            let hashes: Vec<u64> = (0..count).map(hash).collect();
+            let (skipped, bits, _) = spread(&hashes);
+            let shared = u32::try_from(sharing(&hashes, Fan::new(0, skipped, bits))).unwrap();
+            let (count, places) = (f64::from(count), f64::from(1 << bits));
+            let by_chance = count - places * (1.0 - (-count / places).exp());
+            assert!(
+                f64::from(shared) <= 1.1 * by_chance,
+                "{count} {seed:?}: {shared}, {by_chance} by chance"
+            );
         }
     }
 }

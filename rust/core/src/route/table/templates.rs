@@ -196,14 +196,10 @@ impl<'r> Builder<'r> {
         let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
         let fan = self.fan(near, closed)?;
         // All steps of a table stand there before what is behind them, which takes what is free then.
-        let steps = if fan.is(Fan::GROUPED) { Vec::new() } else { self.lead_all(fan, closed)? };
+        let steps = self.lead_all(fan, closed)?;
         let open = if open.is_empty() { 0 } else { self.open(near, open, depth)? };
-        for (place, group) in closed.chunk_by_mut(alike).enumerate() {
-            let step = match steps.get(place) {
-                Some(step) => *step,
-                None => self.lead(fan, group)?,
-            };
-            let near = if steps.len() == 1 { near.to(step) } else { Near { step, table: fan } };
+        for (step, group) in steps.iter().zip(closed.chunk_by_mut(alike)) {
+            let near = if steps.len() == 1 { near.to(*step) } else { Near { step: *step, table: fan } };
             self.closed(near, group, depth)?;
         }
         let ended = match ended {

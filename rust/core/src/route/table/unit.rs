@@ -1,10 +1,7 @@
-//! The pieces of which trees of segments are made: steps, groups of places, texts.
+//! The pieces of which trees of segments are made: steps and texts.
 
 use super::fans::{Fan, PLACE, low};
 use super::segments::{Key, halves};
-
-/// So many places are in a group.
-pub(super) const PLACES: usize = 6;
 
 /// Two to a line of the cache.
 #[derive(Debug, Clone, Copy)]
@@ -115,31 +112,6 @@ impl Unit {
         let Self([_, _, first, second]) = self;
         *first = u64::from(min_rank) | u64::from(ended) << 32;
         *second = u64::from(open) | closed.0;
-    }
-
-    /// The tags of a group: zero for a place that is free, and above them nothing.
-    #[inline]
-    pub(super) fn tags(&self) -> u64 {
-        self.0[0]
-    }
-
-    /// The place at `slot` of a group.
-    #[inline]
-    pub(super) fn place(&self, slot: usize) -> Option<u32> {
-        let [_, places @ ..] = &self.0;
-        places.get(slot / 2).map(|pair| low(pair >> (32 * (slot % 2))))
-    }
-
-    /// Puts a place into a group. False when there is no room.
-    pub(super) fn put(&mut self, tag: u8, place: u32) -> bool {
-        let [tags, places @ ..] = &mut self.0;
-        let slot = (0..PLACES).find(|slot| tags.to_le_bytes().get(*slot) == Some(&0));
-        let Some((slot, pair)) = slot.and_then(|slot| Some((slot, places.get_mut(slot / 2)?))) else {
-            return false;
-        };
-        *tags |= u64::from(tag) << (8 * slot);
-        *pair |= u64::from(place) << (32 * (slot % 2));
-        true
     }
 }
 

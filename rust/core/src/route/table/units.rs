@@ -3,25 +3,18 @@
 //! A unit is a step with the key that leads to it. What leads on from a step by a known segment is a
 //! fan. That of a few segments is a table in which each has a place of its own, found when the table
 //! was built, so that one read says which one it is, or that it is none. In one of more segments some
-//! share a place, and go on to the next ones. Where very many lead on, most of such a table would lie
-//! far from the processor; then a unit is a group of six tags and of the places to which they lead.
-//! What comes next is near: in a free place of the table, as a guest, or behind everything, in the order in
-//! which a tree is walked. So one piece of memory may answer for several steps.
+//! share a place, and go on to the next ones. What comes next is near: in a free place of the table, as a
+//! guest, or behind everything, in the order in which a tree is walked. So one piece of memory may answer for
+//! several steps.
 
-use super::bytes::{ONES, zeros};
-use super::exact::tag_of;
-use super::fans::{FEW, Fan, PLACE, spread};
+use super::fans::{Fan, PLACE, spread};
 use super::segments::Key;
-use super::unit::{NOWHERE, PLACES, Step, Unit};
-use crate::likely::{likely, unlikely, usual};
+use super::unit::{NOWHERE, Step, Unit};
+use crate::likely::{likely, usual};
 
 /// So many units are in two lines of the cache that mostly come together. Tables of so many or more begin
 /// and end with such lines.
 const LINES: u32 = 4;
-/// So many places of a group are used at most, on average.
-const USED: usize = 4;
-/// The high bits of the tags of a group.
-const HIGHS: u64 = 0x8080_8080_8080;
 
 /// A step, and the fan in whose table it stands, if it stands in one.
 #[derive(Debug, Clone, Copy)]
@@ -135,11 +128,6 @@ impl Units {
         if let [hash] = hashes {
             return self.add_near(near, Some(*hash)).map(|first| Fan(Fan::new(first, 0, 0).0 | Fan::APART));
         }
-        if hashes.len() > FEW {
-            let bits = hashes.len().div_ceil(USED).next_power_of_two().ilog2();
-            let fan = Fan::new(self.add(1 << bits)?, 0, bits);
-            return Some(Fan(fan.0 | Fan::GROUPED));
-        }
         let (skipped, bits, apart) = spread(hashes);
         let fan = Fan::new(self.add(1 << bits)?, skipped, bits);
         Some(Fan(fan.0 | if apart { Fan::APART } else { 0 }))
@@ -155,15 +143,8 @@ impl Units {
     /// A new step of a fan, which leads nowhere yet, for a key of this hash, which must not be there.
     /// `None` when there are too many.
     pub(super) fn lead(&mut self, fan: Fan, hash: u64, key: Key) -> Option<u32> {
-        let place = if fan.is(Fan::GROUPED) {
-            let place = self.add_step()?;
-            let mut groups = fan.places(hash);
-            groups.find(|group| self.0.get_mut(*group).is_some_and(|unit| unit.put(tag_of(hash), place)))?;
-            place
-        } else {
-            let free = |place: &usize| self.0.get(*place).is_some_and(|unit| unit.key() == Key::NONE);
-            u32::try_from(fan.places(hash).find(free)?).ok()?
-        };
+        let free = |place: &usize| self.0.get(*place).is_some_and(|unit| unit.key() == Key::NONE);
+        let place = u32::try_from(fan.places(hash).find(free)?).ok()?;
         self.set_key(place, key);
         Some(place)
     }
@@ -190,9 +171,6 @@ impl Units {
     /// The step of a fan with a key of this hash that `is` the one that stands with it.
     #[inline]
     pub(super) fn find(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> &Unit {
-        if unlikely(fan.is(Fan::GROUPED)) {
-            return self.find_grouped(fan, hash, is).unwrap_or(&NOWHERE);
-        }
         let unit = usual(self.0.get(fan.first() + fan.slot(hash)), &NOWHERE);
         if likely(is(unit.key())) {
             unit
@@ -213,28 +191,6 @@ impl Units {
             }
             if is(unit.key()) {
                 return Some(unit);
-            }
-        }
-        None
-    }
-
-    #[inline(never)]
-    fn find_grouped(&self, fan: Fan, hash: u64, is: impl Fn(Key) -> bool) -> Option<&Unit> {
-        let wanted = u64::from(tag_of(hash)) * ONES;
-        for group in fan.places(hash) {
-            let group = self.0.get(group)?;
-            let tags = group.tags();
-            let mut hits = zeros(tags ^ wanted) & HIGHS;
-            while hits != 0 {
-                let place = group.place((hits.trailing_zeros() / 8) as usize)?;
-                if let Some(unit) = self.0.get(place as usize).filter(|unit| is(unit.key())) {
-                    return Some(unit);
-                }
-                hits &= hits - 1;
-            }
-            // The last place is free: nothing went on to the next group.
-            if tags >> (8 * (PLACES - 1)) == 0 {
-                return None;
             }
         }
         None
@@ -305,7 +261,7 @@ mod tests {
     fn what_is_put_near_a_step_is_near_it_or_behind_everything() {
         let mut units = Units::default();
         let mut steps = Vec::new();
-        for keys in [5, 20, 40, 2 * FEW as u64] {
+        for keys in [5, 20, 40, 9_000] {
             let hashes: Vec<_> = (1..=keys).map(scattered).collect();
             let table = units.add_fan(Near::alone(0), &hashes).unwrap();
             let lead = |key| units.lead(table, scattered(key), Key(key << 8 | 1, 7)).unwrap();
@@ -320,13 +276,11 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_on_in_groups_is_found_in_whatever_group_it_went() {
+    fn very_many_are_found_though_some_of_them_share_a_hash() {
         let mut units = Units::default();
-        let keys = 1..=4 * FEW as u64;
-        // Every eighth has the hash of others, so that some groups overflow.
-        let hash = |key: u64| if key.is_multiple_of(8) { 7 << 8 } else { scattered(key) };
+        let keys = 1..=9_000;
+        let hash = |key: u64| if key.is_multiple_of(16) { 7 << 8 } else { scattered(key) };
         let fan = units.add_fan(Near::alone(0), &keys.clone().map(hash).collect::<Vec<_>>()).unwrap();
-        assert!(fan.is(Fan::GROUPED));
         let places: Vec<_> =
             keys.clone().map(|key| units.lead(fan, hash(key), Key(key << 8 | 1, 7)).unwrap()).collect();
         for (key, place) in keys.zip(places) {
