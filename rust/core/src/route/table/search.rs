@@ -87,14 +87,8 @@ impl Within<'_, '_, '_, '_> {
             return;
         };
         if index.segments != NONE {
-            let best = self.search.best;
-            self.search.best = parts.segments.walk(
-                parts.segments.root(index.segments),
-                self.text,
-                slashes(self.text),
-                best,
-                self,
-            );
+            let (root, best) = (parts.segments.root(index.segments), self.search.best);
+            self.search.best = parts.segments.walk(root, self.text, slashes(self.text), best, self);
         }
         self.beside_segments(index);
     }

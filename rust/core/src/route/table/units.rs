@@ -59,9 +59,10 @@ impl Units {
             self.0.resize(self.0.len().next_multiple_of(LINES as usize), Unit::EMPTY);
         }
         let first = self.0.len();
-        let fits = first + count <= 1 << PLACE;
+        // Nothing is taken for what is refused.
+        let place = u32::try_from(first).ok().filter(|_| first + count <= 1 << PLACE)?;
         self.0.resize(first + count, Unit::EMPTY);
-        u32::try_from(first).ok().filter(|_| fits)
+        Some(place)
     }
 
     /// A step that leads nowhere yet. `None` when there are too many.
