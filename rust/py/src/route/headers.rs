@@ -35,14 +35,6 @@ struct Seen<'py> {
     error: OnceCell<PyErr>,
 }
 
-impl Seen<'_> {
-    /// What went wrong, if anything did.
-    #[inline(never)]
-    fn check(self: Box<Self>) -> PyResult<()> {
-        self.error.into_inner().map_or(Ok(()), Err)
-    }
-}
-
 /// How headers were given.
 enum Source<'a, 'py> {
     Dict(&'a Bound<'py, PyDict>),
@@ -123,11 +115,16 @@ impl<'a, 'py> PyHeaders<'a, 'py> {
         Self { source, names, seen: OnceCell::new() }
     }
 
+    /// Whether anything may have gone wrong while reading: only then there is something to check.
+    #[inline]
+    pub fn has_doubts(&self) -> bool {
+        self.seen.get().is_some()
+    }
+
     /// What went wrong while reading, if anything did.
-    #[expect(clippy::inline_always, reason = "as for `of`")]
-    #[inline(always)]
+    #[inline(never)]
     pub fn check(self) -> PyResult<()> {
-        self.seen.into_inner().map_or(Ok(()), Seen::check)
+        self.seen.into_inner().and_then(|seen| seen.error.into_inner()).map_or(Ok(()), Err)
     }
 
     /// The answer, or what it is when reading went wrong.
