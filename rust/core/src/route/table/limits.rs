@@ -48,8 +48,9 @@ impl std::fmt::Display for TooLarge {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Places => f.write_str(
-                "the table is too large: more than 4294967294 bytes of text, or as many places; \
-                 divide it into several tables",
+                "the table is too large: more than 4294967294 bytes of text, or more places than can be \
+                 counted (one host may have some 8 million different segments side by side); divide it \
+                 into several tables",
             ),
             Self::Regexes(rule) => write!(
                 f,

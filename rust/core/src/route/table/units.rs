@@ -277,6 +277,15 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_taken_for_what_is_refused() {
+        let mut units = Units::default();
+        let place = units.add_step();
+        assert_eq!(units.add(1 << PLACE), None);
+        assert!(units.0.capacity() < 99);
+        assert_eq!(units.add_step(), place.map(|place| (place + 1).next_multiple_of(LINES)));
+    }
+
+    #[test]
     fn very_many_are_found_though_some_of_them_share_a_hash() {
         let mut units = Units::default();
         let keys = 1..=9_000;
