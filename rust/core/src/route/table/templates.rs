@@ -196,7 +196,7 @@ impl<'r> Builder<'r> {
         let (closed, open) = on.split_at_mut(on.partition_point(|leaf| leaf.next(depth) == Next::Closed));
         let fan = self.fan(near, closed)?;
         // All steps of a table stand there before what is behind them, which takes what is free then.
-        let steps = self.lead_all(fan, closed)?;
+        let steps = self.lead(fan, closed)?;
         let open = if open.is_empty() { 0 } else { self.open(near, open, depth)? };
         for (step, group) in steps.iter().zip(closed.chunk_by_mut(alike)) {
             let near = if steps.len() == 1 { near.to(*step) } else { Near { step: *step, table: fan } };
@@ -238,14 +238,9 @@ impl<'r> Builder<'r> {
     }
 
     /// The steps to which the segments lead with which these go on, one for each of them.
-    fn lead_all(&mut self, fan: Fan, leaves: &[Leaf<'_>]) -> Result<Vec<u32>, TooLarge> {
-        leaves.chunk_by(alike).map(|group| self.lead(fan, group)).collect()
-    }
-
-    /// The step to which the segment leads with which all of these go on.
-    fn lead(&mut self, fan: Fan, group: &[Leaf<'_>]) -> Result<u32, TooLarge> {
-        let key = group.first().map_or(SegmentKey::NONE, |leaf| leaf.key);
-        self.out.segments.lead(fan, key).ok_or(TooLarge::Places)
+    fn lead(&mut self, fan: Fan, leaves: &[Leaf<'_>]) -> Result<Vec<u32>, TooLarge> {
+        let keys = leaves.chunk_by(alike).filter_map(|group| group.first()).map(|leaf| leaf.key);
+        keys.map(|key| self.out.segments.lead(fan, key).ok_or(TooLarge::Places)).collect()
     }
 
     /// Fills that step.
